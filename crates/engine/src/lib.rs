@@ -1,0 +1,1 @@
+//! Backprove's engine.
