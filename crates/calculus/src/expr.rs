@@ -1,0 +1,717 @@
+//! Scalar-valued index notation: the one representation that is derived, checked and lowered.
+//!
+//! ```text
+//! e = number | extent | X[i, k] | delta(i, k) | [i == e] | sum[i, …](e) | max[i, …](e)
+//!   | e * e … | e + e … | e ** e | f(e, …) | d e / d X[i, k]
+//! ```
+//!
+//! Constructors absorb associativity, the units 0 and 1, and nothing else: the order of factors and terms stays as the
+//! author wrote it, so that results read naturally; equality up to order and bound names lives in
+//! `canonical`. Every binder holds an [`Index`] of its own, so nothing here can capture.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use crate::functions::Function;
+use crate::index::{Dim, Index};
+use crate::number::Number;
+
+/// A symbolic tensor: a name, the extents of its axes, and what is known about it.
+#[derive(Clone)]
+pub struct Tensor(Arc<TensorData>);
+
+struct TensorData {
+    name: Arc<str>,
+    dims: Vec<Dim>,
+    facts: Vec<Fact>,
+    cotangent: Option<Cotangent>,
+}
+
+/// What a cotangent is the derivative of, for printing: `d loss / d of`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cotangent {
+    /// The scalar that is differentiated.
+    pub loss: Arc<str>,
+    /// By what it is differentiated.
+    pub of: Arc<str>,
+}
+
+/// A declared fact about a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Fact {
+    /// Equal to its transpose.
+    Symmetric,
+    /// Symmetric with positive eigenvalues.
+    PositiveDefinite,
+    /// Zero off the diagonal.
+    Diagonal,
+    /// Its transpose is its inverse.
+    Orthogonal,
+    /// Zero above the diagonal.
+    Lower,
+    /// Has an inverse.
+    Invertible,
+    /// Every element above zero.
+    Positive,
+    /// Every element in (0, 1).
+    Unit,
+    /// Every element −1 or 1.
+    Signs,
+    /// Not negative, and the last axis sums to one.
+    Probability,
+    /// Zeros but for a single one along the last axis.
+    OneHot,
+    /// Integers in `0..n`.
+    Labels(Dim),
+    /// Never differentiated.
+    Constant,
+}
+
+impl Tensor {
+    /// A tensor with nothing known about it.
+    pub fn new(name: impl Into<Arc<str>>, dims: Vec<Dim>) -> Self {
+        Self::with_facts(name, dims, Vec::new())
+    }
+
+    /// A tensor with declared facts.
+    pub fn with_facts(name: impl Into<Arc<str>>, dims: Vec<Dim>, facts: Vec<Fact>) -> Self {
+        Self(Arc::new(TensorData {
+            name: name.into(),
+            dims,
+            facts,
+            cotangent: None,
+        }))
+    }
+
+    /// The derivative of the scalar `loss` by `of`, under the name `name`.
+    pub fn cotangent_of(name: impl Into<Arc<str>>, loss: &str, of: &Self) -> Self {
+        Self(Arc::new(TensorData {
+            name: name.into(),
+            dims: of.dims().to_vec(),
+            facts: Vec::new(),
+            cotangent: Some(Cotangent {
+                loss: loss.into(),
+                of: of.0.name.clone(),
+            }),
+        }))
+    }
+
+    /// Its name in code.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The extents of its axes.
+    pub fn dims(&self) -> &[Dim] {
+        &self.0.dims
+    }
+
+    /// The number of its axes.
+    pub fn rank(&self) -> usize {
+        self.0.dims.len()
+    }
+
+    /// What was declared about it.
+    pub fn facts(&self) -> &[Fact] {
+        &self.0.facts
+    }
+
+    /// Of what it is the cotangent, if it is one.
+    pub fn cotangent(&self) -> Option<&Cotangent> {
+        self.0.cotangent.as_ref()
+    }
+
+    /// Whether gradients by it make no sense: constants and labels.
+    pub fn is_constant(&self) -> bool {
+        self.facts()
+            .iter()
+            .any(|fact| matches!(fact, Fact::Constant | Fact::Labels(_)))
+    }
+
+    /// Fresh indices for its axes, with the given letters (the last letter repeats if there are too few).
+    pub fn indices(&self, letters: &[&str]) -> Vec<Index> {
+        let letter = |axis: usize| letters.get(axis).or(letters.last()).copied().unwrap_or("i");
+        let axes = self.dims().iter().enumerate();
+        axes.map(|(axis, dim)| Index::new(letter(axis), dim.clone()))
+            .collect()
+    }
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.name == other.0.name && self.0.dims == other.0.dims)
+    }
+}
+
+impl Eq for Tensor {}
+
+impl Hash for Tensor {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+/// A function that is applied to scalars.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Callee {
+    /// Which function.
+    pub function: FunctionName,
+    /// By which of its arguments it is differentiated, in order; empty for the function itself.
+    /// `h'` is `[0]`, `h''` is `[0, 0]`.
+    pub derivatives: Vec<usize>,
+}
+
+/// A function of the table, or one that is only declared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FunctionName {
+    /// An entry of the table.
+    Known(&'static Function),
+    /// `h: elementwise`.
+    Abstract(Arc<str>),
+}
+
+impl Callee {
+    /// The function `function` of the table, not differentiated.
+    pub fn known(function: &'static Function) -> Self {
+        Self {
+            function: FunctionName::Known(function),
+            derivatives: Vec::new(),
+        }
+    }
+
+    /// An abstract function, not differentiated.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            function: FunctionName::Abstract(name.into()),
+            derivatives: Vec::new(),
+        }
+    }
+
+    /// The name of the function, without primes.
+    pub fn name(&self) -> &str {
+        match &self.function {
+            FunctionName::Known(function) => function.name,
+            FunctionName::Abstract(name) => name,
+        }
+    }
+}
+
+/// How a reduction other than a sum combines its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// The greatest element.
+    Maximum,
+    /// The least element.
+    Minimum,
+    /// The product of the elements.
+    Product,
+}
+
+/// An expression in index notation. Cheap to clone; equality is exact (same binders, same order).
+#[derive(Clone)]
+pub struct Expr(Arc<Cell>);
+
+struct Cell {
+    node: Node,
+    hash: u64,
+}
+
+/// The kinds of expressions. Build them with the constructors of [`Expr`], which keep the invariants:
+/// no product within a product, no addition within an addition, no empty sum.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Node {
+    /// A number.
+    Number(Number),
+    /// The extent of an axis, as a number.
+    Extent(Dim),
+    /// One element of a tensor.
+    Access(Tensor, Vec<Index>),
+    /// One where the indices agree, zero elsewhere.
+    Delta(Index, Index),
+    /// One where the index equals the value (a label, or a literal position), zero elsewhere.
+    Indicator(Index, Expr),
+    /// The sum over the indices.
+    Sum(Vec<Index>, Expr),
+    /// Another reduction over the indices.
+    Reduce(Reduction, Vec<Index>, Expr),
+    /// A product of two or more factors.
+    Product(Vec<Expr>),
+    /// An addition of two or more terms.
+    Add(Vec<Expr>),
+    /// A power.
+    Power(Expr, Expr),
+    /// A function applied to scalars.
+    Call(Callee, Vec<Expr>),
+    /// A derivative by one element of a tensor that is yet to be worked out.
+    Derivative(Expr, Tensor, Vec<Index>),
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.hash == other.0.hash && self.0.node == other.0.node)
+    }
+}
+
+impl Eq for Expr {}
+
+impl Hash for Expr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash.hash(state);
+    }
+}
+
+impl Expr {
+    fn new(node: Node) -> Self {
+        let mut hasher = DefaultHasher::new();
+        node.hash(&mut hasher);
+        let hash = hasher.finish();
+        Self(Arc::new(Cell { node, hash }))
+    }
+
+    /// What it is.
+    pub fn node(&self) -> &Node {
+        &self.0.node
+    }
+
+    /// A number.
+    pub fn number(value: Number) -> Self {
+        Self::new(Node::Number(value))
+    }
+
+    /// A whole number.
+    pub fn integer(value: i64) -> Self {
+        Self::number(Number::integer(value))
+    }
+
+    /// Zero.
+    pub fn zero() -> Self {
+        Self::integer(0)
+    }
+
+    /// One.
+    pub fn one() -> Self {
+        Self::integer(1)
+    }
+
+    /// The extent `dim` as a number.
+    pub fn extent(dim: &Dim) -> Self {
+        match dim {
+            Dim::Literal(size) => Self::integer(*size as i64),
+            Dim::Symbol(_) => Self::new(Node::Extent(dim.clone())),
+        }
+    }
+
+    /// `tensor[indices]`.
+    pub fn access(tensor: &Tensor, indices: &[Index]) -> Self {
+        debug_assert_eq!(tensor.rank(), indices.len(), "one index for each axis");
+        Self::new(Node::Access(tensor.clone(), indices.to_vec()))
+    }
+
+    /// Kronecker's delta; one where both indices are the same variable.
+    pub fn delta(left: &Index, right: &Index) -> Self {
+        if left == right {
+            Self::one()
+        } else {
+            Self::new(Node::Delta(left.clone(), right.clone()))
+        }
+    }
+
+    /// One where `index` equals `value`.
+    pub fn indicator(index: &Index, value: Self) -> Self {
+        Self::new(Node::Indicator(index.clone(), value))
+    }
+
+    /// The sum over `indices`, which need not occur in `body`. Sums of sums are merged.
+    pub fn sum(indices: &[Index], body: Self) -> Self {
+        if indices.is_empty() || body.is_zero() {
+            return body;
+        }
+        if let Node::Sum(inner, innermost) = body.node() {
+            let all: Vec<Index> = indices.iter().chain(inner).cloned().collect();
+            return Self::new(Node::Sum(all, innermost.clone()));
+        }
+        Self::new(Node::Sum(indices.to_vec(), body))
+    }
+
+    /// Another reduction over `indices`.
+    pub fn reduce(reduction: Reduction, indices: &[Index], body: Self) -> Self {
+        if indices.is_empty() {
+            return body;
+        }
+        Self::new(Node::Reduce(reduction, indices.to_vec(), body))
+    }
+
+    /// The product: flattened, numbers multiplied into one in front, zero absorbing.
+    pub fn product(factors: impl IntoIterator<Item = Self>) -> Self {
+        let mut coefficient = Number::ONE;
+        let mut rest = Vec::new();
+        for factor in factors {
+            match factor.node() {
+                Node::Number(value) => coefficient = coefficient.times(*value),
+                Node::Product(inner) => {
+                    for part in inner {
+                        match part.node() {
+                            Node::Number(value) => coefficient = coefficient.times(*value),
+                            _ => rest.push(part.clone()),
+                        }
+                    }
+                }
+                _ => rest.push(factor),
+            }
+        }
+        if coefficient.is_zero() {
+            return Self::zero();
+        }
+        if !coefficient.is_one() {
+            rest.insert(0, Self::number(coefficient));
+        }
+        match rest.len() {
+            0 => Self::one(),
+            1 => rest.swap_remove(0),
+            _ => Self::new(Node::Product(rest)),
+        }
+    }
+
+    /// The addition: flattened, zeros dropped, numbers added into one where the first stood.
+    pub fn addition(terms: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat: Vec<Self> = Vec::new();
+        let mut number: Option<(usize, Number)> = None;
+        let mut push = |term: &Self| match term.node() {
+            Node::Number(value) => {
+                let position = number.map_or(flat.len(), |(position, _)| position);
+                let total = number.map_or(*value, |(_, total)| total.plus(*value));
+                number = Some((position, total));
+            }
+            _ => flat.push(term.clone()),
+        };
+        for term in terms {
+            match term.node() {
+                Node::Add(inner) => inner.iter().for_each(&mut push),
+                _ => push(&term),
+            }
+        }
+        if let Some((position, total)) = number
+            && !total.is_zero()
+        {
+            flat.insert(position, Self::number(total));
+        }
+        match flat.len() {
+            0 => Self::zero(),
+            1 => flat.swap_remove(0),
+            _ => Self::new(Node::Add(flat)),
+        }
+    }
+
+    /// `-self`.
+    #[must_use]
+    pub fn negate(&self) -> Self {
+        Self::product([Self::number(Number::MINUS_ONE), self.clone()])
+    }
+
+    /// `self ** exponent`; exact powers of numbers are worked out.
+    #[must_use]
+    pub fn power(&self, exponent: Self) -> Self {
+        if exponent.is_one() {
+            return self.clone();
+        }
+        if exponent.is_zero() {
+            return Self::one();
+        }
+        if let (Node::Number(base), Node::Number(exponent)) = (self.node(), exponent.node())
+            && let Some(value) = base.power(*exponent)
+        {
+            return Self::number(value);
+        }
+        Self::new(Node::Power(self.clone(), exponent))
+    }
+
+    /// `1 / self`.
+    #[must_use]
+    pub fn reciprocal(&self) -> Self {
+        self.power(Self::number(Number::MINUS_ONE))
+    }
+
+    /// A function applied to its arguments.
+    pub fn call(callee: Callee, arguments: Vec<Self>) -> Self {
+        Self::new(Node::Call(callee, arguments))
+    }
+
+    /// The function `name` of the table applied to its arguments.
+    ///
+    /// # Panics
+    /// If the table has no such function: the name must be a literal of ours, never a user's.
+    pub fn apply(name: &str, arguments: Vec<Self>) -> Self {
+        let function = crate::functions::find(name);
+        Self::call(
+            Callee::known(function.expect("a function of the table")),
+            arguments,
+        )
+    }
+
+    /// `d self / d tensor[indices]`, not worked out.
+    #[must_use]
+    pub fn derivative(&self, tensor: &Tensor, indices: &[Index]) -> Self {
+        Self::new(Node::Derivative(
+            self.clone(),
+            tensor.clone(),
+            indices.to_vec(),
+        ))
+    }
+
+    /// Whether it is the number zero.
+    pub fn is_zero(&self) -> bool {
+        matches!(self.node(), Node::Number(value) if value.is_zero())
+    }
+
+    /// Whether it is the number one.
+    pub fn is_one(&self) -> bool {
+        matches!(self.node(), Node::Number(value) if value.is_one())
+    }
+
+    /// The direct parts, in order.
+    pub fn children(&self) -> Vec<&Self> {
+        match self.node() {
+            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => Vec::new(),
+            Node::Indicator(_, body)
+            | Node::Sum(_, body)
+            | Node::Reduce(_, _, body)
+            | Node::Derivative(body, ..) => vec![body],
+            Node::Power(base, exponent) => vec![base, exponent],
+            Node::Product(parts) | Node::Add(parts) | Node::Call(_, parts) => {
+                parts.iter().collect()
+            }
+        }
+    }
+
+    /// The same node with other parts, through the constructors.
+    #[must_use]
+    pub fn with_children(&self, mut parts: Vec<Self>) -> Self {
+        debug_assert_eq!(self.children().len(), parts.len());
+        match self.node() {
+            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => self.clone(),
+            Node::Indicator(index, _) => Self::indicator(index, parts.swap_remove(0)),
+            Node::Sum(indices, _) => Self::sum(indices, parts.swap_remove(0)),
+            Node::Reduce(reduction, indices, _) => {
+                Self::reduce(*reduction, indices, parts.swap_remove(0))
+            }
+            Node::Derivative(_, tensor, indices) => {
+                parts.swap_remove(0).derivative(tensor, indices)
+            }
+            Node::Power(..) => {
+                let exponent = parts.swap_remove(1);
+                parts.swap_remove(0).power(exponent)
+            }
+            Node::Product(_) => Self::product(parts),
+            Node::Add(_) => Self::addition(parts),
+            Node::Call(callee, _) => Self::call(callee.clone(), parts),
+        }
+    }
+
+    /// The same expression with each direct part replaced; shared where nothing changes.
+    #[must_use]
+    pub fn map_children(&self, mut f: impl FnMut(&Self) -> Self) -> Self {
+        let children = self.children();
+        let parts: Vec<Self> = children.iter().map(|child| f(child)).collect();
+        if parts.iter().zip(children).all(|(new, old)| new == old) {
+            self.clone()
+        } else {
+            self.with_children(parts)
+        }
+    }
+
+    /// Visits every part, this one first.
+    pub fn visit(&self, f: &mut impl FnMut(&Self)) {
+        f(self);
+        for child in self.children() {
+            child.visit(f);
+        }
+    }
+
+    /// Whether some part satisfies `test`.
+    pub fn any(&self, test: &mut impl FnMut(&Self) -> bool) -> bool {
+        test(self) || self.children().into_iter().any(|child| child.any(test))
+    }
+
+    /// The number of nodes.
+    pub fn size(&self) -> usize {
+        1 + self.children().into_iter().map(Self::size).sum::<usize>()
+    }
+
+    /// Whether an element of `tensor` occurs.
+    pub fn mentions(&self, tensor: &Tensor) -> bool {
+        self.any(&mut |part| matches!(part.node(), Node::Access(other, _) if other == tensor))
+    }
+
+    /// The indices that occur free, in order of first occurrence.
+    pub fn free_indices(&self) -> Vec<Index> {
+        let mut free = Vec::new();
+        self.collect_free(&mut Vec::new(), &mut free);
+        free
+    }
+
+    fn collect_free(&self, bound: &mut Vec<Index>, free: &mut Vec<Index>) {
+        let mut note = |index: &Index, bound: &[Index]| {
+            if !bound.contains(index) && !free.contains(index) {
+                free.push(index.clone());
+            }
+        };
+        match self.node() {
+            Node::Access(_, indices) => indices.iter().for_each(|index| note(index, bound)),
+            Node::Delta(left, right) => {
+                note(left, bound);
+                note(right, bound);
+            }
+            Node::Indicator(index, _) => note(index, bound),
+            Node::Derivative(body, _, indices) => {
+                body.collect_free(bound, free);
+                for index in indices {
+                    if !bound.contains(index) && !free.contains(index) {
+                        free.push(index.clone());
+                    }
+                }
+                return;
+            }
+            Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
+                let depth = bound.len();
+                bound.extend(indices.iter().cloned());
+                body.collect_free(bound, free);
+                bound.truncate(depth);
+                return;
+            }
+            _ => {}
+        }
+        for child in self.children() {
+            child.collect_free(bound, free);
+        }
+    }
+
+    /// Whether `index` occurs free.
+    pub fn depends_on(&self, index: &Index) -> bool {
+        match self.node() {
+            Node::Access(_, indices) => indices.contains(index),
+            Node::Delta(left, right) => left == index || right == index,
+            Node::Indicator(position, value) => position == index || value.depends_on(index),
+            Node::Derivative(body, _, indices) => indices.contains(index) || body.depends_on(index),
+            Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
+                !indices.contains(index) && body.depends_on(index)
+            }
+            _ => self
+                .children()
+                .into_iter()
+                .any(|child| child.depends_on(index)),
+        }
+    }
+
+    /// Replaces free indices. Binders keep their own indices, which are distinct from all others.
+    #[must_use]
+    pub fn substitute(&self, map: &HashMap<Index, Index>) -> Self {
+        if map.is_empty() {
+            return self.clone();
+        }
+        let to = |index: &Index| map.get(index).unwrap_or(index).clone();
+        let all = |indices: &[Index]| indices.iter().map(to).collect::<Vec<_>>();
+        match self.node() {
+            Node::Access(tensor, indices) => Self::access(tensor, &all(indices)),
+            Node::Delta(left, right) => Self::delta(&to(left), &to(right)),
+            Node::Indicator(index, value) => Self::indicator(&to(index), value.substitute(map)),
+            Node::Derivative(body, tensor, indices) => {
+                body.substitute(map).derivative(tensor, &all(indices))
+            }
+            _ => self.map_children(|child| child.substitute(map)),
+        }
+    }
+
+    /// The same expression with a new index in every binder: needed wherever an expression is used twice.
+    #[must_use]
+    pub fn freshen(&self) -> Self {
+        match self.node() {
+            Node::Sum(indices, body) => {
+                let (fresh, body) = freshen_binder(indices, body);
+                Self::sum(&fresh, body)
+            }
+            Node::Reduce(reduction, indices, body) => {
+                let (fresh, body) = freshen_binder(indices, body);
+                Self::reduce(*reduction, &fresh, body)
+            }
+            _ => self.map_children(Self::freshen),
+        }
+    }
+
+    /// The part at `path`, each entry the position of a child.
+    pub fn at(&self, path: &[usize]) -> Option<&Self> {
+        let Some((first, rest)) = path.split_first() else {
+            return Some(self);
+        };
+        self.children().get(*first)?.at(rest)
+    }
+
+    /// The expression with the part at `path` replaced.
+    #[must_use]
+    pub fn replace_at(&self, path: &[usize], new: Self) -> Self {
+        let Some((first, rest)) = path.split_first() else {
+            return new;
+        };
+        let mut parts: Vec<Self> = self.children().into_iter().cloned().collect();
+        if let Some(part) = parts.get_mut(*first) {
+            *part = part.replace_at(rest, new);
+        }
+        self.with_children(parts)
+    }
+}
+
+fn freshen_binder(indices: &[Index], body: &Expr) -> (Vec<Index>, Expr) {
+    let fresh: Vec<Index> = indices.iter().map(Index::fresh).collect();
+    let map = indices.iter().cloned().zip(fresh.iter().cloned()).collect();
+    (fresh, body.freshen().substitute(&map))
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, parts: &[Expr], between: &str| {
+            f.write_str("(")?;
+            for (position, part) in parts.iter().enumerate() {
+                if position > 0 {
+                    f.write_str(between)?;
+                }
+                write!(f, "{part:?}")?;
+            }
+            f.write_str(")")
+        };
+        match self.node() {
+            Node::Number(value) => write!(f, "{value}"),
+            Node::Extent(dim) => write!(f, "|{dim}|"),
+            Node::Access(tensor, indices) => write!(f, "{tensor:?}{indices:?}"),
+            Node::Delta(left, right) => write!(f, "δ({left:?}, {right:?})"),
+            Node::Indicator(index, value) => write!(f, "[{index:?} == {value:?}]"),
+            Node::Sum(indices, body) => write!(f, "Σ{indices:?}({body:?})"),
+            Node::Reduce(reduction, indices, body) => {
+                write!(f, "{reduction:?}{indices:?}({body:?})")
+            }
+            Node::Product(parts) => list(f, parts, " * "),
+            Node::Add(parts) => list(f, parts, " + "),
+            Node::Power(base, exponent) => write!(f, "{base:?}^{exponent:?}"),
+            Node::Call(callee, parts) => {
+                write!(
+                    f,
+                    "{}{}",
+                    callee.name(),
+                    "'".repeat(callee.derivatives.len())
+                )?;
+                list(f, parts, ", ")
+            }
+            Node::Derivative(body, tensor, indices) => {
+                write!(f, "d({body:?})/d{tensor:?}{indices:?}")
+            }
+        }
+    }
+}
