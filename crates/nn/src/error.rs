@@ -1,0 +1,112 @@
+//! The one error type of this crate. Must never be matched on by kind: what a caller can act on is
+//! its text and the file that it names.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What went wrong with a file, a data set or an argument.
+///
+/// The text names the file, the place in it, what was
+/// expected there and what was found. The kinds are private, so that a reader for a new format
+/// breaks nobody's `match`.
+#[derive(Debug)]
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    /// The operating system refused.
+    Io {
+        file: PathBuf,
+        action: &'static str,
+        source: std::io::Error,
+    },
+    /// A file is not what its format says.
+    Content {
+        file: PathBuf,
+        place: Place,
+        expected: String,
+        found: String,
+    },
+    /// An argument does not fit the data.
+    Argument(String),
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The file, or the folder, as a whole.
+    Whole,
+    /// A byte offset; in a compressed file it counts the uncompressed bytes.
+    Byte(u64),
+}
+
+impl Error {
+    pub(crate) fn io(file: &Path, action: &'static str, source: std::io::Error) -> Self {
+        Self(Box::new(Kind::Io {
+            file: file.to_owned(),
+            action,
+            source,
+        }))
+    }
+
+    pub(crate) fn content(
+        file: &Path,
+        place: Place,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(Kind::Content {
+            file: file.to_owned(),
+            place,
+            expected: expected.into(),
+            found: found.into(),
+        }))
+    }
+
+    pub(crate) fn argument(message: impl Into<String>) -> Self {
+        Self(Box::new(Kind::Argument(message.into())))
+    }
+
+    /// The file or folder that the error is about, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &*self.0 {
+            Kind::Io { file, .. } | Kind::Content { file, .. } => Some(file),
+            Kind::Argument(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Io {
+                file,
+                action,
+                source,
+            } => write!(f, "{}: cannot {action}: {source}", file.display()),
+            Kind::Content {
+                file,
+                place,
+                expected,
+                found,
+            } => {
+                write!(f, "{}", file.display())?;
+                match place {
+                    Place::Whole => {}
+                    Place::Byte(offset) => write!(f, ", byte {offset}")?,
+                }
+                write!(f, ": expected {expected}, found {found}")
+            }
+            Kind::Argument(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            Kind::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
