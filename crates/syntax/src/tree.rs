@@ -47,7 +47,7 @@ pub struct Declaration {
     pub name: Name,
     /// The sizes of a tensor, each an expression (a name, a number, or `N-1`); `None` for a function.
     pub sizes: Option<Vec<Expression>>,
-    /// The facts after the colon.
+    /// The facts after the colon; for a function, `elementwise` is one of them.
     pub facts: Vec<Fact>,
     /// The whole declaration.
     pub span: Span,
@@ -138,7 +138,7 @@ pub enum ExpressionKind {
     Subscript(Box<Expression>, Vec<Subscript>),
     /// `f(x, axis=1)`. The path is as written, prefixes included: `np.linalg.inv`.
     Call {
-        /// The dotted name of the function.
+        /// The dotted name of the function, primes included: `h'` for the derivative of `h`.
         function: Name,
         /// The arguments in order.
         arguments: Vec<Argument>,
@@ -245,6 +245,26 @@ pub enum BinaryOperator {
     NotEqual,
 }
 
+impl BinaryOperator {
+    /// How the operator is written.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::MatrixMultiply => "@",
+            Self::Power => "**",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        }
+    }
+}
+
 impl Expression {
     /// An expression that was not written by a user.
     pub fn made(kind: ExpressionKind) -> Self {
@@ -259,9 +279,17 @@ impl Expression {
         Self::made(ExpressionKind::Name(text.into()))
     }
 
-    /// A whole number.
+    /// A whole number; a negative one is a number behind a prefix `-`, as it is written.
     pub fn integer(value: i64) -> Self {
-        Self::made(ExpressionKind::Number(value.to_string()))
+        let number = Self::made(ExpressionKind::Number(value.unsigned_abs().to_string()));
+        if value < 0 {
+            Self::made(ExpressionKind::Unary(
+                UnaryOperator::Negate,
+                Box::new(number),
+            ))
+        } else {
+            number
+        }
     }
 
     /// `left operator right`.
