@@ -191,7 +191,7 @@ fn page() -> Document {
             ],
         ))
         .with(Block::Figure {
-            svg: "<svg viewBox=\"0 0 10 4\"><path d=\"M0 4L10 0\" stroke=\"currentColor\"/></svg>"
+            svg: "<svg width=\"120\" viewBox=\"0 0 10 4\"><path d=\"M0 4L10 0\" stroke=\"currentColor\"/></svg>"
                 .to_owned(),
             description: "The loss falls.".to_owned(),
         })

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Block, Document, Table};
-use crate::latex::{environment, prose, text};
+use crate::latex::{displayed, prose, text};
 
 /// The document as a LaTeX file.
 pub fn print(document: &Document) -> String {
@@ -59,7 +59,7 @@ fn block(block: &Block) -> String {
             out
         }
         Block::Equations(rows) if rows.is_empty() => String::new(),
-        Block::Equations(rows) => environment("align*", rows),
+        Block::Equations(rows) => displayed(rows),
         Block::Code { text, .. } => code(text),
         Block::Table(rows) => table(rows),
         Block::Note(text) => format!(
