@@ -63,14 +63,15 @@ impl Writer {
     /// Exactly one element: a row of several, or of none, is grouped.
     fn one(&mut self, formula: &Formula) {
         match formula {
-            Formula::Row(items) | Formula::Indices(items) => match items.as_slice() {
-                [only] => self.one(only),
-                _ => {
+            Formula::Row(items) | Formula::Indices(items) => {
+                if let [only] = items.as_slice() {
+                    self.one(only);
+                } else {
                     self.push("<mrow>");
                     self.formula(formula);
                     self.push("</mrow>");
                 }
-            },
+            }
             _ => self.formula(formula),
         }
     }
