@@ -16,8 +16,8 @@ fn at(tensor: &str, indices: &[&str]) -> Formula {
     name(tensor).indexed(indices.iter().map(|index| name(index)))
 }
 
-fn gradient(tensor: Formula) -> Formula {
-    Formula::partial(&name("L"), &tensor)
+fn gradient(tensor: &Formula) -> Formula {
+    Formula::partial(&name("L"), tensor)
 }
 
 /// A page with every kind of block and of formula.
@@ -25,23 +25,23 @@ fn page() -> Document {
     let element = Formula::partial(&at("Y", &["i", "j"]), &at("W", &["k", "l"]));
     let chain = Formula::sum_over(
         [name("i"), name("j")],
-        Formula::product([gradient(at("Y", &["i", "j"])), element.clone()]),
+        Formula::product([gradient(&at("Y", &["i", "j"])), element.clone()]),
     );
     let deltas = Formula::product([at("δ", &["k", "j"]), at("δ", &["l", "p"])]);
     let sum = Formula::sum_over(
         [name("p")],
         Formula::product([at("X", &["i", "p"]), deltas]),
     );
-    let matrix = Formula::product([gradient(name("Y")).parenthesised().transposed(), name("X")]);
+    let matrix = Formula::product([gradient(&name("Y")).parenthesised().transposed(), name("X")]);
     let softmax = Formula::application(Formula::function("softmax"), [name("X")]);
     let exponential = |argument| name("e").superscript(argument);
     let norm = exponential(name("z").indexed([name("i")])).over(Formula::sum_over(
         [name("j")],
         exponential(name("z").indexed([name("j")])),
     ));
-    let correction = gradient(name("P")).infix(
+    let correction = gradient(&name("P")).infix(
         Operator::Minus,
-        gradient(name("P"))
+        gradient(&name("P"))
             .infix(Operator::Hadamard, name("P"))
             .parenthesised()
             .infix(Operator::Juxtaposition, Formula::ones()),
@@ -69,7 +69,7 @@ fn page() -> Document {
         ["W1", "W2", "W3", "b_out", "x_bar"].map(|weight| {
             Formula::product([
                 Formula::integer(2),
-                gradient(name(weight)),
+                gradient(&name(weight)),
                 name("X").transposed(),
                 name(weight),
             ])
@@ -77,7 +77,7 @@ fn page() -> Document {
     );
     let mut shapes = Table::new(["factor", "shape", "error"]).numeric(&[2]);
     shapes.push([
-        Prose::from(gradient(name("Y")).parenthesised().transposed()),
+        Prose::from(gradient(&name("Y")).parenthesised().transposed()),
         Prose::from(name("N").infix(Operator::Cross, name("S"))),
         Prose::from("1.2e-11"),
     ]);
@@ -118,7 +118,7 @@ fn page() -> Document {
         .code("bp", "X[S, M]\nW[N, M]; b[N]\nY = X @ W.T + b\n")
         .heading(1, "By the weights")
         .equations([
-            Equation::new(gradient(at("W", &["k", "l"])), chain).because("chain rule"),
+            Equation::new(gradient(&at("W", &["k", "l"])), chain).because("chain rule"),
             Equation::new(element, sum).because(Prose::from(
                 "linearity, constant factors, and the derivative of one element by another",
             )),
@@ -128,23 +128,23 @@ fn page() -> Document {
             ]))
             .because(Prose::from("contraction of ").formula(at("δ", &["l", "p"]))),
         ])
-        .equations([Equation::new(gradient(name("W")), matrix)])
+        .equations([Equation::new(gradient(&name("W")), matrix)])
         .heading(2, "Other formulas")
         .equations([
             Equation::new(name("P").indexed([name("i")]), norm.clone()).because("definition"),
             Equation::new(
-                gradient(name("b")),
-                Formula::product([Formula::ones().transposed(), gradient(name("Y"))]),
+                gradient(&name("b")),
+                Formula::product([Formula::ones().transposed(), gradient(&name("Y"))]),
             ),
             Equation::new(
-                gradient(name("X")),
-                gradient(name("Y")).infix(
+                gradient(&name("X")),
+                gradient(&name("Y")).infix(
                     Operator::Hadamard,
                     Formula::application(name("h").primed(), [name("X")]),
                 ),
             ),
             Equation::new(
-                gradient(name("X")),
+                gradient(&name("X")),
                 name("P").infix(Operator::Hadamard, correction.parenthesised()),
             ),
             Equation::new(name("P"), softmax),
@@ -375,19 +375,19 @@ fn hostile_words_leave_markdown_whole() {
 fn a_page_in_the_terminal() {
     let layer = Document::new("The gradient of a linear layer").equations([
         Equation::new(
-            gradient(at("W", &["k", "l"])),
+            gradient(&at("W", &["k", "l"])),
             Formula::sum_over(
                 [name("i"), name("j")],
                 Formula::product([
-                    gradient(at("Y", &["i", "j"])),
+                    gradient(&at("Y", &["i", "j"])),
                     Formula::partial(&at("Y", &["i", "j"]), &at("W", &["k", "l"])),
                 ]),
             ),
         )
         .because("chain rule"),
         Equation::new(
-            gradient(name("W")),
-            Formula::product([gradient(name("Y")).parenthesised().transposed(), name("X")]),
+            gradient(&name("W")),
+            Formula::product([gradient(&name("Y")).parenthesised().transposed(), name("X")]),
         )
         .because("matrix form"),
     ]);
