@@ -8,6 +8,7 @@ pub mod functions;
 pub mod index;
 pub mod number;
 pub mod program;
+pub mod reference;
 
 pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
 pub use functions::Function;

@@ -6,9 +6,14 @@
 
 mod activations;
 mod elementwise;
+mod meaning;
+mod relations;
+mod trigonometric;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+
+pub use meaning::{derivative, expand, expand_stable, scalar};
 
 /// A scalar function that is applied element by element.
 pub struct Function {
@@ -95,7 +100,13 @@ pub struct Spellings {
 
 /// The whole table in the order of declaration.
 pub fn table() -> impl Iterator<Item = &'static Function> {
-    elementwise::TABLE.iter().chain(activations::TABLE)
+    let groups = [
+        elementwise::TABLE,
+        trigonometric::TABLE,
+        relations::TABLE,
+        activations::TABLE,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// The function called `name`.
@@ -122,3 +133,6 @@ impl fmt::Debug for Function {
         f.write_str(self.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

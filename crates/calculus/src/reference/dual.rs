@@ -1,0 +1,177 @@
+//! Derivatives by dual numbers: each value beside its derivative by one element, with the table's local derivatives.
+
+use super::Scalar;
+use super::form::{Kind, Operation};
+use super::run::Run;
+use crate::expr::Reduction;
+use crate::functions::{Body, find};
+
+/// A value and its derivative by the element in question.
+type Dual<T> = (T, T);
+
+impl<T: Scalar> Run<'_, T> {
+    /// The value of `entry` and its derivative by the element at `by`, an array and an offset.
+    pub(super) fn dual(&mut self, entry: usize, by: (usize, usize)) -> Dual<T> {
+        let form = self.form;
+        if form.entries[entry].reads >> by.0 & 1 == 0 {
+            return (self.value(entry), T::ZERO);
+        }
+        match &form.entries[entry].operation {
+            Operation::Constant(value) => (*value, T::ZERO),
+            Operation::Read { place, .. } => {
+                let hit = self.offset(place) == by.1;
+                (self.value(entry), if hit { T::ONE } else { T::ZERO })
+            }
+            Operation::Delta(..) | Operation::Indicator(..) => (self.value(entry), T::ZERO),
+            Operation::Sum(loops, body) => {
+                let mut total = (T::ZERO, T::ZERO);
+                self.each(loops, |run| total = add(total, run.dual(*body, by)));
+                total
+            }
+            Operation::Reduce(reduction, loops, body) => {
+                self.dual_reduction(*reduction, loops, *body, by)
+            }
+            Operation::Product { guards, factors } => {
+                for guard in guards {
+                    if self.value(*guard) == T::ZERO {
+                        return (T::ZERO, T::ZERO);
+                    }
+                }
+                let mut product = (T::ONE, T::ZERO);
+                for factor in factors {
+                    product = multiply(product, self.dual(*factor, by));
+                }
+                product
+            }
+            Operation::Add(terms) => {
+                let mut total = (T::ZERO, T::ZERO);
+                for term in terms {
+                    total = add(total, self.dual(*term, by));
+                }
+                total
+            }
+            Operation::Power(base, exponent) => {
+                let (base, exponent) = (self.dual(*base, by), self.dual(*exponent, by));
+                self.dual_power(base, exponent)
+            }
+            Operation::Call {
+                kind,
+                arguments,
+                partials,
+                ..
+            } => {
+                if *kind == Kind::Choice {
+                    let chosen = self.chosen(arguments);
+                    return self.dual(chosen, by);
+                }
+                let value = self.value(entry);
+                let mut derivative = T::ZERO;
+                for (argument, partial) in arguments.iter().zip(partials) {
+                    let inner = self.dual(*argument, by).1;
+                    if inner == T::ZERO {
+                        continue;
+                    }
+                    match partial {
+                        Some(partial) => {
+                            derivative = derivative.plus(self.value(*partial).times(inner));
+                        }
+                        None => self.unsupported = true,
+                    }
+                }
+                (value, derivative)
+            }
+            Operation::Abstract {
+                identity,
+                derivatives,
+                arguments,
+            } => {
+                let (values, count) = self.arguments(arguments);
+                let value = T::abstract_function(*identity, derivatives, &values[..count]);
+                let mut derivative = T::ZERO;
+                for (position, argument) in arguments.iter().enumerate() {
+                    let inner = self.dual(*argument, by).1;
+                    if inner != T::ZERO {
+                        let mut further = derivatives.clone();
+                        further.push(position);
+                        let local = T::abstract_function(*identity, &further, &values[..count]);
+                        derivative = derivative.plus(local.times(inner));
+                    }
+                }
+                (value, derivative)
+            }
+            // Dual numbers are of degree one; the form refuses this case where it is built.
+            Operation::Derivative { .. } => {
+                self.unsupported = true;
+                (T::ZERO, T::ZERO)
+            }
+        }
+    }
+
+    fn dual_reduction(
+        &mut self,
+        reduction: Reduction,
+        loops: &[(usize, usize)],
+        body: usize,
+        by: (usize, usize),
+    ) -> Dual<T> {
+        let mut best: Option<Dual<T>> = None;
+        let mut tie = false;
+        self.each(loops, |run| {
+            let next = run.dual(body, by);
+            best = Some(match best {
+                None => next,
+                Some(best) if reduction == Reduction::Product => multiply(best, next),
+                Some(best) if best.0 == next.0 => {
+                    tie |= best.1 != next.1;
+                    best
+                }
+                Some(best) => {
+                    let replaces = next.0.is_above(best.0) == (reduction == Reduction::Maximum);
+                    tie &= !replaces;
+                    if replaces { next } else { best }
+                }
+            });
+        });
+        // Between equal elements with different slopes there is a kink.
+        if tie {
+            self.undefined = true;
+        }
+        best.unwrap_or_else(|| (self.without_value(), T::ZERO))
+    }
+
+    fn dual_power(&mut self, base: Dual<T>, exponent: Dual<T>) -> Dual<T> {
+        let value = self.power(base.0, exponent.0);
+        let mut derivative = T::ZERO;
+        if base.1 != T::ZERO {
+            let lower = self.power(base.0, exponent.0.plus(T::whole(-1)));
+            derivative = exponent.0.times(lower).times(base.1);
+        }
+        if exponent.1 != T::ZERO {
+            let logarithm = self.logarithm(base.0);
+            derivative = derivative.plus(value.times(logarithm).times(exponent.1));
+        }
+        (value, derivative)
+    }
+
+    fn logarithm(&mut self, of: T) -> T {
+        let seed = self.form.seed;
+        let Some(function) = find("log") else {
+            return self.without_value();
+        };
+        match function.body {
+            Body::Primitive { value, .. } => {
+                T::function(value, super::scalar::identity(function.name, seed), &[of])
+            }
+            Body::Defined { .. } => self.without_value(),
+        }
+    }
+}
+
+fn add<T: Scalar>(left: Dual<T>, right: Dual<T>) -> Dual<T> {
+    (left.0.plus(right.0), left.1.plus(right.1))
+}
+
+fn multiply<T: Scalar>(left: Dual<T>, right: Dual<T>) -> Dual<T> {
+    let derivative = left.0.times(right.1).plus(left.1.times(right.0));
+    (left.0.times(right.0), derivative)
+}

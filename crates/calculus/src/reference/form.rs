@@ -1,0 +1,443 @@
+//! An expression made ready for evaluation: names resolved to places, indices to slots, equal parts shared.
+//! Nothing is simplified here; every loop of the expression stays a loop.
+
+use std::collections::HashMap;
+
+use super::scalar::identity;
+use super::{Differentiation, Environment, Scalar, Unevaluated};
+use crate::expr::{Callee, Expr, FunctionName, Node, Reduction, Tensor};
+use crate::functions::{self, Body, Notation};
+use crate::index::Index;
+
+/// The most arguments that a function may have.
+pub(super) const ARGUMENTS: usize = 4;
+
+/// Larger tables of kept values are not worth their memory.
+const KEPT: usize = 1 << 14;
+
+/// Where an element stands: for each index its slot and how far apart its values stand.
+pub(super) type Place = Vec<(usize, usize)>;
+
+/// The loops of a binder: the slot and the extent of each index.
+pub(super) type Loops = Vec<(usize, usize)>;
+
+/// One operation; numbers that refer to others are positions in [`Form::entries`].
+#[derive(Debug)]
+pub(super) enum Operation<T> {
+    Constant(T),
+    Read {
+        array: usize,
+        place: Place,
+    },
+    Delta(usize, usize),
+    Indicator(usize, usize),
+    Sum(Loops, usize),
+    Reduce(Reduction, Loops, usize),
+    /// Deltas and indicators first: where one is zero, the rest is not worked out.
+    Product {
+        guards: Vec<usize>,
+        factors: Vec<usize>,
+    },
+    Add(Vec<usize>),
+    Power(usize, usize),
+    Call {
+        value: fn(&[f64]) -> f64,
+        kind: Kind,
+        identity: u64,
+        arguments: Vec<usize>,
+        /// The local derivatives, where dual numbers need them.
+        partials: Vec<Option<usize>>,
+    },
+    Abstract {
+        identity: u64,
+        derivatives: Vec<usize>,
+        arguments: Vec<usize>,
+    },
+    Derivative {
+        body: usize,
+        array: usize,
+        place: Place,
+    },
+}
+
+/// How a function of the table acts on numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Function,
+    Relation,
+    Choice,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<T> {
+    pub(super) operation: Operation<T>,
+    /// Where values are kept that enclosing loops would otherwise work out again: an offset, and the place
+    /// of the free indices from there.
+    pub(super) kept: Option<(usize, Place)>,
+    /// The slots of its free indices, one bit each.
+    free: u128,
+    /// The arrays that it reads, one bit each.
+    pub(super) reads: u128,
+}
+
+/// A whole expression.
+#[derive(Debug)]
+pub(super) struct Form<T> {
+    pub(super) entries: Vec<Entry<T>>,
+    pub(super) root: usize,
+    /// The free indices: their slots, which are the first ones, and their extents.
+    pub(super) outer: Vec<usize>,
+    /// How many slots there are.
+    pub(super) slots: usize,
+    /// How many values are kept.
+    pub(super) kept: usize,
+    /// The seed for opaque powers.
+    pub(super) seed: u64,
+    pub(super) differentiation: Differentiation,
+}
+
+struct Builder<'a, T> {
+    environment: &'a Environment<T>,
+    entries: Vec<Entry<T>>,
+    /// The index of each slot and its extent.
+    slots: Vec<(Index, usize)>,
+    /// The slots of the indices that are bound or given here.
+    scope: u128,
+    kept: usize,
+    /// Whether local derivatives are needed: within a derivative that dual numbers work out.
+    dual: bool,
+    known: [HashMap<Expr, usize>; 2],
+}
+
+impl<T: Scalar> Form<T> {
+    pub(super) fn new(
+        expr: &Expr,
+        indices: &[Index],
+        environment: &Environment<T>,
+    ) -> Result<Self, Unevaluated> {
+        let mut builder = Builder {
+            environment,
+            entries: Vec::new(),
+            slots: Vec::new(),
+            scope: 0,
+            kept: 0,
+            dual: false,
+            known: [HashMap::new(), HashMap::new()],
+        };
+        for index in indices {
+            let slot = builder.open(index)?;
+            builder.scope |= 1 << slot;
+        }
+        let outer: Vec<usize> = builder.slots.iter().map(|(_, extent)| *extent).collect();
+        if outer.len() != indices.len() {
+            return Err(Unevaluated::Unsupported("a repeated free index"));
+        }
+        let root = builder.build(expr)?;
+        Ok(Self {
+            root,
+            outer,
+            slots: builder.slots.len(),
+            kept: builder.kept,
+            entries: builder.entries,
+            seed: environment.seed(),
+            differentiation: environment.differentiation(),
+        })
+    }
+}
+
+impl<T: Scalar> Builder<'_, T> {
+    /// The slot of `index`, a new one where it has none.
+    fn open(&mut self, index: &Index) -> Result<usize, Unevaluated> {
+        if let Some(slot) = self.slots.iter().position(|(own, _)| own == index) {
+            return Ok(slot);
+        }
+        let extent = self.environment.sizes().get(index.extent());
+        let extent = extent.ok_or_else(|| Unevaluated::Unknown(index.extent().to_string()))?;
+        if self.slots.len() == 128 {
+            return Err(Unevaluated::Unsupported("more than 128 indices"));
+        }
+        self.slots.push((index.clone(), extent));
+        Ok(self.slots.len() - 1)
+    }
+
+    /// The slot of an index that has a value here.
+    fn slot(&self, index: &Index) -> Result<usize, Unevaluated> {
+        let slot = self.slots.iter().position(|(own, _)| own == index);
+        slot.filter(|slot| self.scope >> slot & 1 == 1)
+            .ok_or_else(|| Unevaluated::Unknown(index.letter().to_owned()))
+    }
+
+    fn build(&mut self, expr: &Expr) -> Result<usize, Unevaluated> {
+        let known = self.known[usize::from(self.dual)].get(expr);
+        if let Some(entry) = known {
+            let entry = *entry;
+            self.keep(entry);
+            return Ok(entry);
+        }
+        let (operation, free, reads) = self.operation(expr)?;
+        self.entries.push(Entry {
+            operation,
+            kept: None,
+            free,
+            reads,
+        });
+        let entry = self.entries.len() - 1;
+        if free != self.scope {
+            self.keep(entry);
+        }
+        self.known[usize::from(self.dual)].insert(expr.clone(), entry);
+        Ok(entry)
+    }
+
+    /// Keeps the values of `entry` where they cost more than a look-up.
+    fn keep(&mut self, entry: usize) {
+        let Entry {
+            operation,
+            kept,
+            free,
+            ..
+        } = &mut self.entries[entry];
+        let dear = matches!(
+            operation,
+            Operation::Sum(..)
+                | Operation::Reduce(..)
+                | Operation::Power(..)
+                | Operation::Call { .. }
+                | Operation::Abstract { .. }
+                | Operation::Derivative { .. }
+        );
+        if !dear || kept.is_some() {
+            return;
+        }
+        let mut place = Place::new();
+        let mut count = 1_usize;
+        for (slot, (_, extent)) in self.slots.iter().enumerate() {
+            if *free >> slot & 1 == 1 {
+                place.push((slot, count));
+                count = count.saturating_mul(*extent);
+            }
+        }
+        if count <= KEPT {
+            *kept = Some((self.kept, place));
+            self.kept += count;
+        }
+    }
+
+    /// The operation, its free slots and the arrays it reads.
+    fn operation(&mut self, expr: &Expr) -> Result<(Operation<T>, u128, u128), Unevaluated> {
+        Ok(match expr.node() {
+            Node::Number(value) => (Operation::Constant(T::number(*value)), 0, 0),
+            Node::Extent(dim) => {
+                let size = self.environment.sizes().get(dim);
+                let size = size.ok_or_else(|| Unevaluated::Unknown(dim.to_string()))?;
+                (Operation::Constant(T::whole(size as i64)), 0, 0)
+            }
+            Node::Access(tensor, indices) => {
+                let (array, place, free) = self.element(tensor, indices)?;
+                (Operation::Read { array, place }, free, 1 << array)
+            }
+            Node::Delta(left, right) => {
+                let (left, right) = (self.slot(left)?, self.slot(right)?);
+                (Operation::Delta(left, right), 1 << left | 1 << right, 0)
+            }
+            Node::Indicator(index, value) => {
+                let slot = self.slot(index)?;
+                let value = self.build(value)?;
+                let (free, reads) = self.union(&[value]);
+                (Operation::Indicator(slot, value), free | 1 << slot, reads)
+            }
+            Node::Sum(indices, body) => {
+                let (loops, body, free) = self.binder(indices, body)?;
+                (Operation::Sum(loops, body), free, self.entries[body].reads)
+            }
+            Node::Reduce(reduction, indices, body) => {
+                let (loops, body, free) = self.binder(indices, body)?;
+                let reads = self.entries[body].reads;
+                (Operation::Reduce(*reduction, loops, body), free, reads)
+            }
+            Node::Product(parts) => {
+                let parts = self.all(parts)?;
+                let (free, reads) = self.union(&parts);
+                let (guards, factors) = parts.into_iter().partition(|part| {
+                    let operation = &self.entries[*part].operation;
+                    matches!(operation, Operation::Delta(..) | Operation::Indicator(..))
+                });
+                (Operation::Product { guards, factors }, free, reads)
+            }
+            Node::Add(parts) => {
+                let parts = self.all(parts)?;
+                let (free, reads) = self.union(&parts);
+                (Operation::Add(parts), free, reads)
+            }
+            Node::Power(base, exponent) => {
+                let (base, exponent) = (self.build(base)?, self.build(exponent)?);
+                let (free, reads) = self.union(&[base, exponent]);
+                (Operation::Power(base, exponent), free, reads)
+            }
+            Node::Call(callee, arguments) => return self.call(expr, callee, arguments),
+            Node::Derivative(body, tensor, indices) => self.derivative(body, tensor, indices)?,
+        })
+    }
+
+    fn derivative(
+        &mut self,
+        body: &Expr,
+        tensor: &Tensor,
+        indices: &[Index],
+    ) -> Result<(Operation<T>, u128, u128), Unevaluated> {
+        let (array, place, free) = self.element(tensor, indices)?;
+        let defined = self.defined(body, tensor);
+        let duals = self.environment.differentiation() == Differentiation::Duals;
+        if duals && self.dual {
+            return Err(Unevaluated::Unsupported("a derivative of a derivative"));
+        }
+        self.dual = duals;
+        let body = self.build(defined.as_ref().unwrap_or(body));
+        self.dual = false;
+        let body = body?;
+        let (inner, reads) = self.union(&[body]);
+        let operation = Operation::Derivative { body, array, place };
+        Ok((operation, free | inner, reads | 1 << array))
+    }
+
+    /// The right side of the equation that defines `body`, where `body` is an element of a defined tensor
+    /// other than `tensor`.
+    fn defined(&self, body: &Expr, tensor: &Tensor) -> Option<Expr> {
+        let Node::Access(target, indices) = body.node() else {
+            return None;
+        };
+        let program = self.environment.program()?;
+        let equation = program.equation(target.name())?;
+        (target != tensor).then(|| equation.at(indices))
+    }
+
+    fn call(
+        &mut self,
+        expr: &Expr,
+        callee: &Callee,
+        arguments: &[Expr],
+    ) -> Result<(Operation<T>, u128, u128), Unevaluated> {
+        if arguments.len() > ARGUMENTS {
+            return Err(Unevaluated::Unsupported("a function of many arguments"));
+        }
+        let seed = self.environment.seed();
+        let function = match &callee.function {
+            FunctionName::Abstract(name) => {
+                let arguments = self.all(arguments)?;
+                let (free, reads) = self.union(&arguments);
+                let operation = Operation::Abstract {
+                    identity: identity(name, seed),
+                    derivatives: callee.derivatives.clone(),
+                    arguments,
+                };
+                return Ok((operation, free, reads));
+            }
+            FunctionName::Known(function) => *function,
+        };
+        match (callee.derivatives.as_slice(), &function.body) {
+            ([], Body::Primitive { value, .. }) => {
+                let places = self.all(arguments)?;
+                let (free, mut reads) = self.union(&places);
+                let mut partials = Vec::new();
+                if self.dual {
+                    for position in 0..arguments.len() {
+                        // The local derivative may mention this very call: without duals, so that it is built only once.
+                        self.dual = false;
+                        let partial = functions::derivative(function, position, arguments, expr);
+                        let place = partial.map(|partial| self.build(&partial)).transpose();
+                        self.dual = true;
+                        let place = place?;
+                        reads |= place.map_or(0, |place| self.entries[place].reads);
+                        partials.push(place);
+                    }
+                }
+                let operation = Operation::Call {
+                    value: *value,
+                    kind: match function.notation {
+                        Notation::Relation(_) => Kind::Relation,
+                        Notation::Cases => Kind::Choice,
+                        _ => Kind::Function,
+                    },
+                    identity: identity(function.name, seed),
+                    arguments: places,
+                    partials,
+                };
+                Ok((operation, free, reads))
+            }
+            ([], Body::Defined { .. }) => {
+                let expanded = functions::expand(function, arguments);
+                let expanded = expanded.ok_or(Unevaluated::Unsupported("a definition"))?;
+                self.operation(&expanded)
+            }
+            ([position], Body::Primitive { .. }) => {
+                let result = Expr::call(Callee::known(function), arguments.to_vec());
+                let partial = functions::derivative(function, *position, arguments, &result);
+                let partial = partial.ok_or(Unevaluated::Unsupported("a missing derivative"))?;
+                self.operation(&partial)
+            }
+            _ => Err(Unevaluated::Unsupported("a higher derivative by name")),
+        }
+    }
+
+    fn binder(
+        &mut self,
+        indices: &[Index],
+        body: &Expr,
+    ) -> Result<(Loops, usize, u128), Unevaluated> {
+        let outside = self.scope;
+        let mut bound = 0_u128;
+        let mut loops = Loops::with_capacity(indices.len());
+        for index in indices {
+            let slot = self.open(index)?;
+            if (outside | bound) >> slot & 1 == 1 {
+                return Err(Unevaluated::Unsupported("an index that is bound twice"));
+            }
+            bound |= 1 << slot;
+            loops.push((slot, self.slots[slot].1));
+        }
+        self.scope = outside | bound;
+        let body = self.build(body);
+        self.scope = outside;
+        let body = body?;
+        Ok((loops, body, self.entries[body].free & !bound))
+    }
+
+    fn element(
+        &self,
+        tensor: &Tensor,
+        indices: &[Index],
+    ) -> Result<(usize, Place, u128), Unevaluated> {
+        let unknown = || Unevaluated::Unknown(tensor.name().to_owned());
+        let position = self.environment.position(tensor.name());
+        let position = position.filter(|position| *position < 128);
+        let position = position.ok_or_else(unknown)?;
+        let array = self.environment.array(tensor.name()).ok_or_else(unknown)?;
+        if array.shape().len() != indices.len() {
+            return Err(unknown());
+        }
+        let mut place = Place::with_capacity(indices.len());
+        let mut free = 0;
+        let axes = array.shape().iter().zip(array.strides());
+        for (index, (extent, stride)) in indices.iter().zip(axes) {
+            let slot = self.slot(index)?;
+            if self.slots[slot].1 > *extent {
+                return Err(unknown());
+            }
+            place.push((slot, stride));
+            free |= 1 << slot;
+        }
+        Ok((position, place, free))
+    }
+
+    fn all(&mut self, parts: &[Expr]) -> Result<Vec<usize>, Unevaluated> {
+        parts.iter().map(|part| self.build(part)).collect()
+    }
+
+    /// The free slots and the arrays of several entries together.
+    fn union(&self, parts: &[usize]) -> (u128, u128) {
+        parts.iter().fold((0, 0), |(free, reads), part| {
+            let entry = &self.entries[*part];
+            (free | entry.free, reads | entry.reads)
+        })
+    }
+}
