@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What went wrong with a file, a data set or an argument.
 ///
-/// The text names the file, the place in it, what was
+/// The text names the file, the place in it (a byte offset, or a line and a column), what was
 /// expected there and what was found. The kinds are private, so that a reader for a new format
 /// breaks nobody's `match`.
 #[derive(Debug)]
@@ -38,6 +38,10 @@ pub(crate) enum Place {
     Whole,
     /// A byte offset; in a compressed file it counts the uncompressed bytes.
     Byte(u64),
+    /// A line, counted from one.
+    Line(u64),
+    /// A line and a column of a table, both counted from one.
+    Cell(u64, u64),
 }
 
 impl Error {
@@ -94,6 +98,8 @@ impl fmt::Display for Error {
                 match place {
                     Place::Whole => {}
                     Place::Byte(offset) => write!(f, ", byte {offset}")?,
+                    Place::Line(line) => write!(f, ", line {line}")?,
+                    Place::Cell(line, column) => write!(f, ", line {line}, column {column}")?,
                 }
                 write!(f, ": expected {expected}, found {found}")
             }

@@ -8,10 +8,12 @@ use std::fmt::Write as _;
 use crate::equation::Equation;
 use crate::formula::{BigOperator, Class, Fence, Formula, Mark, Operator, Style, Width};
 use crate::inline::{Inline, Prose};
-use crate::spacing;
+use crate::{spacing, unicode};
 
 /// The width in columns of text from which a right side is cut into several lines.
 const LINE: usize = 72;
+/// The width in columns of text from which a remark is filled into several lines.
+const REMARK: usize = 36;
 
 /// A formula, without dollar signs.
 ///
@@ -61,8 +63,20 @@ pub fn prose(prose: &Prose) -> String {
         .collect()
 }
 
-/// Equations in an environment of the given name, `align*` or `aligned`.
-pub(crate) fn environment(name: &str, rows: &[Equation]) -> String {
+/// Equations in the environment of an article, which may break between pages; long remarks are
+/// filled into a box of their own.
+pub(crate) fn displayed(rows: &[Equation]) -> String {
+    environment("align*", rows, |remark| {
+        let words = prose(remark);
+        if unicode::width(&remark.to_plain()) > REMARK {
+            format!(r"\parbox[t]{{0.32\textwidth}}{{\raggedright {words}}}")
+        } else {
+            format!(r"\text{{{words}}}")
+        }
+    })
+}
+
+fn environment(name: &str, rows: &[Equation], remark: impl Fn(&Prose) -> String) -> String {
     let mut out = format!("\\begin{{{name}}}\n");
     let remarks = rows.iter().any(|row| !row.remark.is_empty());
     for (position, row) in rows.iter().enumerate() {
@@ -89,7 +103,7 @@ pub(crate) fn environment(name: &str, rows: &[Equation]) -> String {
             }
             out.push_str(&printed);
             if count == 0 && remarks && !row.remark.is_empty() {
-                let _ = write!(out, r" && \text{{{}}}", self::prose(&row.remark));
+                let _ = write!(out, " && {}", remark(&row.remark));
             }
         }
     }
@@ -99,7 +113,9 @@ pub(crate) fn environment(name: &str, rows: &[Equation]) -> String {
 
 /// Equations aligned at their relation signs, to stand in displayed mathematics.
 pub fn equations(rows: &[Equation]) -> String {
-    environment("aligned", rows)
+    environment("aligned", rows, |remark| {
+        format!(r"\text{{{}}}", prose(remark))
+    })
 }
 
 struct Writer(String);
@@ -205,6 +221,7 @@ impl Writer {
                 let wide = !matches!(&**base, Formula::Identifier { text, .. }
                     if text.chars().count() == 1);
                 let command = match mark {
+                    Mark::Bar if wide => r"\overline",
                     Mark::Hat if wide => r"\widehat",
                     Mark::Tilde if wide => r"\widetilde",
                     mark => mark.spelling().latex,

@@ -19,6 +19,7 @@
 //! when it is built; [`latex`], [`unicode`] and [`mathml`] know only layout.
 //! [`document`] puts formulas, equations and prose on a page.
 
+pub mod document;
 pub mod equation;
 pub mod formula;
 pub mod inline;

@@ -60,18 +60,19 @@ impl Writer {
         self.0.push_str(markup);
     }
 
-    /// An element whose content is exactly one element: a row is grouped.
+    /// Exactly one element: a row of several, or of none, is grouped.
     fn one(&mut self, formula: &Formula) {
-        let several = match formula {
-            Formula::Row(items) | Formula::Indices(items) => items.len() != 1,
-            _ => false,
-        };
-        if several {
-            self.push("<mrow>");
-            self.formula(formula);
-            self.push("</mrow>");
-        } else {
-            self.formula(formula);
+        match formula {
+            Formula::Row(items) | Formula::Indices(items) => {
+                if let [only] = items.as_slice() {
+                    self.one(only);
+                } else {
+                    self.push("<mrow>");
+                    self.formula(formula);
+                    self.push("</mrow>");
+                }
+            }
+            _ => self.formula(formula),
         }
     }
 
@@ -139,7 +140,7 @@ impl Writer {
                 );
             }
             Formula::Fenced { fence, body } => self.fenced(*fence, body),
-            Formula::Table(rows) => self.table(rows),
+            Formula::Table(rows) => self.table("", rows),
             Formula::Space(width) => self.space(*width),
         }
     }
@@ -154,6 +155,10 @@ impl Writer {
     }
 
     fn identifier(&mut self, letters: &str, style: Style) {
+        if letters == "′" {
+            self.push("<mo>′</mo>");
+            return;
+        }
         let single = letters.chars().count() == 1;
         let letters = match (style, letters) {
             // Bold and double-struck digits are letters of their own in Unicode.
@@ -248,7 +253,13 @@ impl Writer {
             r#"<mo form="prefix" fence="true" stretchy="{stretchy}">{}</mo>"#,
             open.mathml,
         );
-        self.one(body);
+        match body {
+            // MathML Core has no attribute for the alignment of columns.
+            Formula::Table(rows) if fence == Fence::Cases => {
+                self.table(r#" style="text-align: left""#, rows);
+            }
+            _ => self.one(body),
+        }
         if !close.mathml.is_empty() {
             let _ = write!(
                 self.0,
@@ -259,12 +270,12 @@ impl Writer {
         self.push("</mrow>");
     }
 
-    fn table(&mut self, rows: &[Vec<Formula>]) {
+    fn table(&mut self, attributes: &str, rows: &[Vec<Formula>]) {
         self.push("<mtable>");
         for row in rows {
             self.push("<mtr>");
             for cell in row {
-                self.push("<mtd>");
+                let _ = write!(self.0, "<mtd{attributes}>");
                 self.formula(cell);
                 self.push("</mtd>");
             }

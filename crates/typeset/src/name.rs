@@ -51,7 +51,7 @@ impl Formula {
     /// assert_eq!(set("W"), "W");
     /// assert_eq!(set("W1"), "W_{1}");
     /// assert_eq!(set("alpha"), r"\alpha");
-    /// assert_eq!(set("x_bar"), r"\overline{x}");
+    /// assert_eq!(set("x_bar"), r"\bar{x}");
     /// assert_eq!(set("W_out"), r"W_{\mathrm{out}}");
     /// assert_eq!(set("loss"), r"\mathrm{loss}");
     /// ```

@@ -218,7 +218,7 @@ impl Mark {
     /// The combining character, the command, and the character that stands above the base.
     pub(crate) const fn spelling(self) -> Spelling {
         match self {
-            Self::Bar => spelling("\u{304}", r"\overline", "¯"),
+            Self::Bar => spelling("\u{304}", r"\bar", "¯"),
             Self::Hat => spelling("\u{302}", r"\hat", "^"),
             Self::Tilde => spelling("\u{303}", r"\tilde", "~"),
             Self::Dot => spelling("\u{307}", r"\dot", "˙"),

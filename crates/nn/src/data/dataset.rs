@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// A confusion matrix of more classes would not fit a page, nor soon the memory.
-const MOST_CLASSES: usize = 4096;
+pub(super) const MOST_CLASSES: usize = 4096;
 
 /// Labelled samples: one row of features and one class for each.
 ///

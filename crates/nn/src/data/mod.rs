@@ -2,6 +2,8 @@
 //!
 //! [`load`] reads a path, whatever its format; [`digits`] needs no path.
 
+mod cifar;
+mod csv;
 mod dataset;
 mod digits;
 mod idx;
@@ -56,25 +58,111 @@ impl Default for Options {
 
 /// Reads the data at `path`, a file or a folder.
 ///
-/// Formats are told by content: MNIST's IDX files (the folder of the four standard files, or one
-/// file of images), plain or gzipped.
-/// Whatever is wrong with a file is an error that names it, the place, what was expected and what
-/// was found.
+/// Formats are told by content, then by name:
+///
+/// - MNIST's IDX files: the folder of the four standard files, or one file of images;
+/// - CIFAR-10's binary batches: their folder, or one batch;
+/// - tables with a label column: a file, a folder with `train.csv` and perhaps `test.csv`, or a
+///   folder with a single table.
+///
+/// Each file may be gzipped. Whatever is wrong with a file is an error that names it, the place,
+/// what was expected and what was found.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("flowers.csv");
+/// std::fs::write(&path, "petal,species\n1.5,rose\n0.2,daisy\n")?;
+/// let data = backprove_nn::data::load(&path, &Default::default())?.train;
+/// assert_eq!(data.class_names(), ["daisy", "rose"]);
+/// assert_eq!((data.row(0), data.labels()), (&[1.5][..], &[1, 0][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load(path: &Path, options: &Options) -> Result<TrainTest, Error> {
     let meta = std::fs::metadata(path).map_err(|error| Error::io(path, "find the data", error))?;
     if meta.is_dir() {
-        return idx::load_folder(path, options);
+        return load_folder(path, options);
     }
-    let head = source::Source::open(path, options.max_bytes)?.read_up_to(4)?;
+    let head =
+        source::Source::open(path, options.max_bytes)?.read_up_to(HEAD.min(options.max_bytes))?;
+    let name = plain_name(path);
     if idx::recognises(&head) {
-        return idx::load_file(path, options);
+        idx::load_file(path, options)
+    } else if Path::new(&name).extension().is_some_and(|end| end == "bin") {
+        cifar::load_file(path, options)
+    } else if TABLES.iter().any(|end| name.ends_with(end)) || is_text(&head) {
+        csv::load(path, None, options)
+    } else {
+        Err(Error::content(
+            path,
+            Place::Byte(0),
+            "an IDX file, a table, or a CIFAR-10 batch with a name that ends in .bin",
+            "something else",
+        ))
     }
-    Err(Error::content(
-        path,
-        Place::Byte(0),
-        "the beginning of an IDX file",
-        "something else",
-    ))
+}
+
+/// How much of a file decides about its format.
+const HEAD: u64 = 1024;
+
+/// How the names of tables end.
+const TABLES: [&str; 4] = [".csv", ".tsv", ".data", ".txt"];
+
+/// A file's name in lower case, without the end that only says that it is gzipped.
+fn plain_name(path: &Path) -> String {
+    let name = name_of(path).to_lowercase();
+    name.strip_suffix(".gz").map(str::to_owned).unwrap_or(name)
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The head may end within a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.chars().any(|c| c.is_control() && !c.is_whitespace())
+}
+
+fn load_folder(folder: &Path, options: &Options) -> Result<TrainTest, Error> {
+    if idx::images_in(folder, "train").is_some() {
+        return idx::load_folder(folder, options);
+    }
+    if let Some(batches) = cifar::folder_of_batches(folder) {
+        return cifar::load_folder(&batches, options);
+    }
+    let entries = std::fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| Error::io(folder, "list the folder", error))?;
+    let stem_of_table = |path: &Path| {
+        let name = plain_name(path);
+        let end = TABLES[..2].iter().find(|end| name.ends_with(*end))?;
+        Some(name[..name.len() - end.len()].to_owned())
+    };
+    let mut tables: Vec<_> = entries
+        .iter()
+        .map(std::fs::DirEntry::path)
+        .filter_map(|path| Some((stem_of_table(&path)?, path)))
+        .collect();
+    tables.sort();
+    let called = |wanted: &str| {
+        let (_, path) = tables.iter().find(|(stem, _)| stem == wanted)?;
+        Some(path.as_path())
+    };
+    match (called("train"), tables.as_slice()) {
+        (Some(train), _) => csv::load(train, called("test"), options),
+        (None, [(_, only)]) => csv::load(only, None, options),
+        (None, tables) => Err(Error::content(
+            folder,
+            Place::Whole,
+            "train-images-idx3-ubyte (MNIST), data_batch_1.bin (CIFAR-10), train.csv or a single table",
+            match tables.len() {
+                0 => "none of them".to_owned(),
+                count => format!("{count} tables, none called train.csv"),
+            },
+        )),
+    }
 }
 
 /// The number of classes: those that were asked for, or one more than the largest label.

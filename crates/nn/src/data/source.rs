@@ -112,6 +112,9 @@ impl Source {
         let result = self.reader.by_ref().take(count).read_to_end(&mut bytes);
         self.offset += bytes.len() as u64;
         match result {
+            Ok(_) if self.offset > self.limit => {
+                Err(self.read_error(io::ErrorKind::FileTooLarge.into()))
+            }
             Ok(_) => Ok(bytes),
             Err(error) => Err(self.read_error(error)),
         }
@@ -148,6 +151,11 @@ impl Source {
         ))
     }
 
+    /// All bytes that are left.
+    pub(super) fn read_to_end(&mut self) -> Result<Vec<u8>, Error> {
+        self.read_up_to(self.limit.saturating_add(1))
+    }
+
     /// Fails unless every byte was read.
     pub(super) fn expect_end(&mut self) -> Result<(), Error> {
         let end = self.offset;
@@ -159,31 +167,21 @@ impl Source {
     }
 
     /// Turns what a read reported into an error with a place.
-    pub(super) fn read_error(&self, error: io::Error) -> Error {
+    fn read_error(&self, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::FileTooLarge => self.error_at(
                 self.offset,
                 "the end of the file, at the limit for one file",
                 "more bytes",
             ),
-            io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof => {
-                self.error_at(self.offset, "sound gzip data", format!("“{error}”"))
+            // Only the decompression reports these.
+            io::ErrorKind::UnexpectedEof => {
+                self.error_at(self.offset, "more gzip data", "the end of the file")
+            }
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                self.error_at(self.offset, "sound gzip data", "damaged data")
             }
             _ => Error::io(&self.path, "read the file", error),
         }
-    }
-}
-
-/// Reads on, and fails with [`io::ErrorKind::FileTooLarge`] beyond the limit.
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.offset += count as u64;
-        if self.offset > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(count)
     }
 }
