@@ -290,7 +290,9 @@ impl Writer {
     fn is_library_path(&self, expression: &Expression) -> bool {
         match &expression.kind {
             ExpressionKind::Name(name) => is_library(name) && !self.known.contains(name),
-            ExpressionKind::Attribute(base, _) => self.is_library_path(base),
+            ExpressionKind::Attribute(base, _) | ExpressionKind::Transpose(base) => {
+                self.is_library_path(base)
+            }
             _ => false,
         }
     }

@@ -49,9 +49,6 @@ const LOOKALIKES: &[(&str, &str, Option<TokenKind>)] = &[
     ("ᵀ⊤", ".T", None),
     ("²", "**2", None),
     ("³", "**3", None),
-    ("∑", "sum", Some(TokenKind::Unknown)),
-    ("∏", "prod", Some(TokenKind::Unknown)),
-    ("√", "sqrt", Some(TokenKind::Unknown)),
     ("∞", "inf", Some(TokenKind::Name)),
     ("₀", "0", None),
     ("₁", "1", None),
@@ -76,6 +73,9 @@ const FOREIGN: &[(char, &str)] = &[
     ('!', "write `!=` for different from"),
     ('$', "write the formula without dollar signs"),
     ('∂', "write `d`, as in `dL/dW`"),
+    ('√', "write `sqrt(x)`"),
+    ('∑', "write `sum[k](…)`, or `sum(x, axis=0)`"),
+    ('∏', "write `prod[k](…)`, or `prod(x, axis=0)`"),
     ('∇', "name the variables with `--wrt`"),
 ];
 
@@ -159,7 +159,9 @@ impl Lexer<'_> {
         let body = &line[open.len_utf8()..];
         let is_close = |c: char| c == close || (c == open && !open.is_ascii());
         let Some(length) = body.find(is_close) else {
-            let span = Span::new(start, start + line.trim_end().len());
+            // A bracket that closes after the quote was hardly meant to be in the string.
+            let length = line.find([')', ']']).unwrap_or(line.trim_end().len());
+            let span = Span::new(start, start + length);
             self.diagnostics.push(
                 Diagnostic::error("unclosed-string", "the string is not closed on its line")
                     .label(Span::new(start, start + open.len_utf8()), "opened here")

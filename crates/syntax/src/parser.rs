@@ -258,7 +258,7 @@ impl<'s> Parser<'s> {
         if self.kind() == TokenKind::End {
             Ok(())
         } else {
-            Err(self.unexpected_after_expression())
+            Err(self.unexpected_after(None))
         }
     }
 

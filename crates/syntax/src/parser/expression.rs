@@ -65,8 +65,10 @@ impl Parser<'_> {
                 TokenKind::At => BinaryOperator::MatrixMultiply,
                 TokenKind::Unknown => return Err(Reported),
                 _ if self.at_operand() => {
-                    let right = self.beside(&left.expression)?;
-                    left = self.binary(BinaryOperator::MatrixMultiply, left, right)?;
+                    self.refuse_reserved()?;
+                    let right = self.unary()?;
+                    let operator = self.missing_operator(last_factor(&left), &right.expression);
+                    left = self.binary(operator, left, right)?;
                     continue;
                 }
                 _ => return Ok(left),
@@ -78,14 +80,6 @@ impl Parser<'_> {
             let right = self.unary()?;
             left = self.binary(operator, left, right)?;
         }
-    }
-
-    /// An operand right after an operand: reported, and read as a product.
-    fn beside(&mut self, left: &Expression) -> Result<Operand, Reported> {
-        self.refuse_reserved()?;
-        let right = self.unary()?;
-        self.missing_operator(left, &right.expression);
-        Ok(right)
     }
 
     /// Every recursion of the parser passes here, so here it is limited.
@@ -423,6 +417,26 @@ impl Parser<'_> {
             _ => false,
         }
     }
+}
+
+/// The last of the factors that stand side by side.
+fn last_factor(product: &Operand) -> &Expression {
+    let expression = &product.expression;
+    match &expression.kind {
+        ExpressionKind::Binary(operator, _, right)
+            if is_product(*operator) && right.span.end == expression.span.end =>
+        {
+            right
+        }
+        _ => expression,
+    }
+}
+
+fn is_product(operator: BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::MatrixMultiply
+    )
 }
 
 /// The text between quotes.

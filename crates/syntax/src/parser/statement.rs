@@ -40,18 +40,20 @@ impl Parser<'_> {
             };
             let finished = parsed.and_then(|statement| {
                 self.remember(&statement);
-                if let Statement::Expression(expression) = &statement {
-                    match result {
-                        Some(name) => self.expression_in_module(expression.span, name),
-                        None => unnamed = Some(expression.span),
-                    }
-                }
-                statements.push(statement);
-                self.end_of_statement(end, statements.last())
+                self.end_of_statement(end, &statement)?;
+                Ok(statement)
             });
-            if finished.is_err() {
+            let Ok(statement) = finished else {
                 self.skip_statement(start, end);
+                continue;
+            };
+            if let Statement::Expression(expression) = &statement {
+                match result {
+                    Some(name) => self.expression_in_module(expression.span, name),
+                    None => unnamed = Some(expression.span),
+                }
             }
+            statements.push(statement);
         }
         statements
     }
@@ -69,24 +71,20 @@ impl Parser<'_> {
         self.position = position.min(end).max(start + 1);
     }
 
-    fn end_of_statement(
-        &mut self,
-        end: usize,
-        statement: Option<&Statement>,
-    ) -> Result<(), Reported> {
+    fn end_of_statement(&mut self, end: usize, statement: &Statement) -> Result<(), Reported> {
         let done = self.position >= end
             || self.kind().ends_statement()
-            || matches!(statement, Some(Statement::Module(_)));
+            || matches!(statement, Statement::Module(_));
         if done {
             return Ok(());
         }
-        let declared = matches!(statement, Some(Statement::Declaration(_)));
+        let declared = matches!(statement, Statement::Declaration(_));
         if declared && matches!(self.kind(), TokenKind::Name | TokenKind::Comma) {
             self.missing_separator();
             self.take(TokenKind::Comma);
             return Ok(());
         }
-        Err(self.unexpected_after_expression())
+        Err(self.unexpected_after(Some(statement)))
     }
 
     fn statement(&mut self, end: usize, inside_module: bool) -> Result<Statement, Reported> {
@@ -95,7 +93,7 @@ impl Parser<'_> {
         }
         let token = self.peek(0);
         let word = self.text(token);
-        if word == "module" && self.peek(1).kind == TokenKind::Name {
+        if word == "module" && self.peek(1).kind != TokenKind::Equals {
             if inside_module {
                 return Err(self.nested_module());
             }
@@ -231,7 +229,7 @@ impl Parser<'_> {
     fn declaration(&mut self) -> Result<Declaration, Reported> {
         let start = self.peek(0).span.start;
         let name = self.new_name("the name of a tensor")?;
-        let sizes = if self.kind() == TokenKind::OpenBracket {
+        let mut sizes = if self.kind() == TokenKind::OpenBracket {
             Some(self.declared_sizes()?)
         } else {
             None
@@ -240,9 +238,12 @@ impl Parser<'_> {
         let span = self.since(start);
         let function = facts.iter().any(|fact| fact.name.text == "elementwise");
         if sizes.is_none() && !function {
-            self.missing_sizes(&name);
-        } else if sizes.is_some() && function {
+            self.known.insert(name.text.clone());
+            return Err(self.missing_sizes(&name));
+        }
+        if sizes.is_some() && function {
             self.sizes_of_function(&name, span);
+            sizes = None;
         }
         Ok(Declaration {
             name,
@@ -272,9 +273,11 @@ impl Parser<'_> {
     /// `: symmetric, labels(C)`, if there are facts.
     fn facts(&mut self) -> Result<Vec<Fact>, Reported> {
         let mut facts = Vec::new();
-        if self.take(TokenKind::Colon).is_none() {
+        // A colon at the end of a line is Python's way to open a block.
+        if self.kind() != TokenKind::Colon || self.peek(1).kind.ends_statement() {
             return Ok(facts);
         }
+        self.advance();
         loop {
             let name = self.new_name("a fact, such as `symmetric`")?;
             let mut arguments = Vec::new();
@@ -302,6 +305,9 @@ impl Parser<'_> {
     /// `module NAME(parameters) -> NAME[sizes] { … }`.
     fn module(&mut self, end: usize) -> Result<Module, Reported> {
         let start = self.advance().span.start;
+        if self.kind() != TokenKind::Name {
+            return Err(self.module_without_name());
+        }
         let name = self.new_name("the module's name")?;
         let opener = self.position;
         self.module_word(TokenKind::OpenParenthesis, "after the module's name")?;
