@@ -223,6 +223,7 @@ pub struct Expr(Arc<Cell>);
 struct Cell {
     node: Node,
     hash: u64,
+    signature: u64,
 }
 
 /// The kinds of expressions. Build them with the constructors of [`Expr`], which keep the invariants:
@@ -275,7 +276,18 @@ impl Expr {
         let mut hasher = DefaultHasher::new();
         node.hash(&mut hasher);
         let hash = hasher.finish();
-        Self(Arc::new(Cell { node, hash }))
+        let signature = signature(&node);
+        Self(Arc::new(Cell {
+            node,
+            hash,
+            signature,
+        }))
+    }
+
+    /// A hash that does not see the names of indices nor the order of factors and terms: expressions
+    /// that differ only in these have the same one.
+    pub fn signature(&self) -> u64 {
+        self.0.signature
     }
 
     /// What it is.
@@ -542,6 +554,52 @@ impl Expr {
         test(self) || self.children().into_iter().any(|child| child.any(test))
     }
 
+    /// Its factors: those of a product, else the expression alone.
+    pub fn factors(&self) -> Vec<Self> {
+        match self.node() {
+            Node::Product(parts) => parts.clone(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Its terms: those of an addition, else the expression alone.
+    pub fn terms(&self) -> Vec<Self> {
+        match self.node() {
+            Node::Add(parts) => parts.clone(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Its terms in the order in which a person writes them: a positive one leads where there is one.
+    pub fn written_terms(&self) -> Vec<Self> {
+        let mut terms = self.terms();
+        let is_positive = |term: &Self| !term.split_coefficient().0.is_negative();
+        if let Some(lead) = terms.iter().position(is_positive) {
+            terms[..=lead].rotate_right(1);
+        }
+        terms
+    }
+
+    /// The number in front and the rest: `-2 * a * b` is `(-2, a * b)`.
+    pub fn split_coefficient(&self) -> (Number, Self) {
+        match self.node() {
+            Node::Number(value) => (*value, Self::one()),
+            Node::Product(parts) => match parts[0].node() {
+                Node::Number(value) => (*value, Self::product(parts[1..].iter().cloned())),
+                _ => (Number::ONE, self.clone()),
+            },
+            _ => (Number::ONE, self.clone()),
+        }
+    }
+
+    /// Base and exponent: any expression is a first power of itself.
+    pub fn split_power(&self) -> (Self, Self) {
+        match self.node() {
+            Node::Power(base, exponent) => (base.clone(), exponent.clone()),
+            _ => (self.clone(), Self::one()),
+        }
+    }
+
     /// The number of nodes.
     pub fn size(&self) -> usize {
         1 + self.children().into_iter().map(Self::size).sum::<usize>()
@@ -667,6 +725,45 @@ impl Expr {
         }
         self.with_children(parts)
     }
+}
+
+fn signature(node: &Node) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    std::mem::discriminant(node).hash(&mut hasher);
+    let unordered = |parts: &[Expr]| {
+        parts
+            .iter()
+            .fold(0_u64, |total, part| total.wrapping_add(part.signature()))
+    };
+    let extents = |indices: &[Index]| {
+        indices.iter().fold(0_u64, |total, index| {
+            let mut hasher = DefaultHasher::new();
+            index.extent().hash(&mut hasher);
+            total.wrapping_add(hasher.finish())
+        })
+    };
+    match node {
+        Node::Number(value) => value.hash(&mut hasher),
+        Node::Extent(dim) => dim.hash(&mut hasher),
+        Node::Access(tensor, _) => tensor.hash(&mut hasher),
+        Node::Delta(left, right) => extents(&[left.clone(), right.clone()]).hash(&mut hasher),
+        Node::Indicator(index, value) => (index.extent(), value.signature()).hash(&mut hasher),
+        Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
+            (extents(indices), body.signature()).hash(&mut hasher);
+        }
+        Node::Product(parts) | Node::Add(parts) => unordered(parts).hash(&mut hasher),
+        Node::Power(base, exponent) => {
+            (base.signature(), exponent.signature()).hash(&mut hasher);
+        }
+        Node::Call(callee, parts) => {
+            callee.hash(&mut hasher);
+            for part in parts {
+                part.signature().hash(&mut hasher);
+            }
+        }
+        Node::Derivative(body, tensor, _) => (body.signature(), tensor).hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 fn freshen_binder(indices: &[Index], body: &Expr) -> (Vec<Index>, Expr) {

@@ -3,15 +3,23 @@
 //! All mathematics happens here. This crate must never print for a person (that is `typeset`) and
 //! never run at speed (that is `engine`).
 
+pub mod candidates;
+pub mod canonical;
+pub mod derivation;
 pub mod expr;
 pub mod functions;
 pub mod index;
+pub mod matrix;
+pub mod notation;
 pub mod number;
 pub mod program;
 pub mod reference;
+pub mod rules;
 
+pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
 pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
 pub use functions::Function;
 pub use index::{Dim, Index};
 pub use number::Number;
 pub use program::{Equation, Program};
+pub use rules::{Level, Rule, Scope};

@@ -1,0 +1,454 @@
+//! Equality up to the names of bound indices and the order of factors and terms. It lives here and
+//! nowhere else. The search has a budget; beyond it expressions count as different, never as equal.
+
+use std::collections::HashMap;
+
+use crate::expr::{Expr, Node};
+use crate::index::Index;
+use crate::rules;
+
+/// Search steps before two expressions count as different.
+const BUDGET: usize = 20_000;
+/// Terms to which an expression is multiplied out before comparison is given up.
+const MOST_TERMS: usize = 96;
+
+/// Whether `left` and `right` are the same up to bound names and order.
+///
+/// ```
+/// use backprove_calculus::{canonical, Dim, Expr, Index, Tensor};
+/// let x = Tensor::new("x", vec![Dim::symbol("N")]);
+/// let sum = |letter| {
+///     let index = Index::new(letter, Dim::symbol("N"));
+///     Expr::sum(&[index.clone()], Expr::access(&x, &[index]))
+/// };
+/// assert!(canonical::alike(&sum("i"), &sum("j")));
+/// ```
+pub fn alike(left: &Expr, right: &Expr) -> bool {
+    left == right || matches(left, right, &[]).is_some()
+}
+
+/// Whether `left` and `right` are equal once multiplied out: sums drawn outward, deltas contracted,
+/// like terms collected.
+pub fn equal(left: &Expr, right: &Expr) -> bool {
+    alike(left, right)
+        || match (multiplied_out(left), multiplied_out(right)) {
+            (Some(left), Some(right)) => alike(&left, &right),
+            _ => false,
+        }
+}
+
+/// Finds values for the `variables` (free indices of `pattern`) under which `pattern` is
+/// [`alike`] `target`.
+pub fn matches(
+    pattern: &Expr,
+    target: &Expr,
+    variables: &[Index],
+) -> Option<HashMap<Index, Index>> {
+    let mut search = Search::new(variables);
+    search
+        .solve(&[Goal::Pair(pattern.clone(), target.clone())])
+        .then(|| search.bindings())
+}
+
+/// As [`matches`], for a pattern whose factors may be only some of the target's: returns the
+/// bindings and the factors of the target that are left over. A factor `b^-1` of the pattern may be
+/// taken from a factor `b^-2` of the target.
+pub fn matches_factors(
+    pattern: &Expr,
+    target: &Expr,
+    variables: &[Index],
+) -> Option<(HashMap<Index, Index>, Vec<Expr>)> {
+    let pattern_factors = pattern.factors();
+    let target_factors = target.factors();
+    let mut search = Search::new(variables);
+    let mut left_over = None;
+    take_factors(
+        &mut search,
+        &pattern_factors,
+        &target_factors,
+        &mut left_over,
+    )
+    .then(|| (search.bindings(), left_over.unwrap_or_default()))
+}
+
+fn take_factors(
+    search: &mut Search,
+    pattern: &[Expr],
+    target: &[Expr],
+    left_over: &mut Option<Vec<Expr>>,
+) -> bool {
+    let Some((first, rest)) = pattern.split_first() else {
+        *left_over = Some(target.to_vec());
+        return true;
+    };
+    let (base, exponent) = first.split_power();
+    for position in 0..target.len() {
+        let (target_base, target_exponent) = target[position].split_power();
+        let remaining = Expr::addition([target_exponent.clone(), exponent.negate()]);
+        let divides = remaining.is_zero() || takes_from(&exponent, &target_exponent);
+        if !divides || base.signature() != target_base.signature() {
+            continue;
+        }
+        let mark = search.bound.len();
+        if search.solve(&[Goal::Pair(base.clone(), target_base.clone())]) {
+            let mut others = target.to_vec();
+            if remaining.is_zero() {
+                others.remove(position);
+            } else {
+                others[position] = target_base.power(remaining);
+            }
+            if take_factors(search, rest, &others, left_over) {
+                return true;
+            }
+        }
+        search.bound.truncate(mark);
+    }
+    false
+}
+
+/// Whether `b^part` can be split off `b^whole` leaving an exponent of the same sign.
+fn takes_from(part: &Expr, whole: &Expr) -> bool {
+    match (part.node(), whole.node()) {
+        (Node::Number(part), Node::Number(whole)) => {
+            let (part, whole) = (part.to_f64(), whole.to_f64());
+            part * whole > 0.0 && part.abs() < whole.abs()
+        }
+        _ => false,
+    }
+}
+
+#[derive(Clone)]
+enum Goal {
+    Pair(Expr, Expr),
+    Unordered(Vec<Expr>, Vec<Expr>),
+}
+
+/// A backtracking search for bindings of the pattern's indices.
+struct Search {
+    /// Pattern indices that may be bound, with the target indices they may take (`None`: any free one).
+    variables: Vec<(Index, Option<Vec<Index>>)>,
+    /// Indices that a binder of the target introduced.
+    inner: Vec<Index>,
+    bound: Vec<(Index, Index)>,
+    budget: usize,
+}
+
+impl Search {
+    fn new(variables: &[Index]) -> Self {
+        Self {
+            variables: variables
+                .iter()
+                .map(|index| (index.clone(), None))
+                .collect(),
+            inner: Vec::new(),
+            bound: Vec::new(),
+            budget: BUDGET,
+        }
+    }
+
+    fn bindings(&self) -> HashMap<Index, Index> {
+        self.bound.iter().cloned().collect()
+    }
+
+    fn bind(&mut self, pattern: &Index, target: &Index) -> bool {
+        if let Some((_, value)) = self.bound.iter().find(|(index, _)| index == pattern) {
+            return value == target;
+        }
+        let Some((_, allowed)) = self
+            .variables
+            .iter()
+            .rev()
+            .find(|(index, _)| index == pattern)
+        else {
+            return pattern == target;
+        };
+        let fits = pattern.extent() == target.extent()
+            && match allowed {
+                // A bound index stands for exactly one bound index of the matching binder.
+                Some(allowed) => {
+                    allowed.contains(target) && !self.bound.iter().any(|(_, value)| value == target)
+                }
+                // A free variable must not capture.
+                None => !self.inner.contains(target),
+            };
+        if fits {
+            self.bound.push((pattern.clone(), target.clone()));
+        }
+        fits
+    }
+
+    fn bind_all(&mut self, pattern: &[Index], target: &[Index]) -> bool {
+        pattern.len() == target.len()
+            && pattern
+                .iter()
+                .zip(target)
+                .all(|(left, right)| self.bind(left, right))
+    }
+
+    /// Solves all goals, or leaves the bindings as they were.
+    fn solve(&mut self, goals: &[Goal]) -> bool {
+        let Some((first, rest)) = goals.split_first() else {
+            return true;
+        };
+        let Some(budget) = self.budget.checked_sub(1) else {
+            return false;
+        };
+        self.budget = budget;
+        let mark = (self.bound.len(), self.variables.len(), self.inner.len());
+        let solved = match first {
+            Goal::Pair(pattern, target) => self.pair(pattern, target, rest),
+            Goal::Unordered(pattern, target) => self.unordered(pattern, target, rest),
+        };
+        if !solved {
+            self.bound.truncate(mark.0);
+            self.variables.truncate(mark.1);
+            self.inner.truncate(mark.2);
+        }
+        solved
+    }
+
+    fn unordered(&mut self, pattern: &[Expr], target: &[Expr], rest: &[Goal]) -> bool {
+        let Some((first, others)) = pattern.split_first() else {
+            return self.solve(rest);
+        };
+        for (position, candidate) in target.iter().enumerate() {
+            if candidate.signature() != first.signature() {
+                continue;
+            }
+            let mut remaining = target.to_vec();
+            remaining.remove(position);
+            let mut goals = vec![
+                Goal::Pair(first.clone(), candidate.clone()),
+                Goal::Unordered(others.to_vec(), remaining),
+            ];
+            goals.extend_from_slice(rest);
+            if self.solve(&goals) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn pair(&mut self, pattern: &Expr, target: &Expr, rest: &[Goal]) -> bool {
+        if pattern.signature() != target.signature() {
+            return false;
+        }
+        match (pattern.node(), target.node()) {
+            (Node::Number(left), Node::Number(right)) => left == right && self.solve(rest),
+            (Node::Extent(left), Node::Extent(right)) => left == right && self.solve(rest),
+            (Node::Access(left, a), Node::Access(right, b)) => {
+                left == right && self.bind_all(a, b) && self.solve(rest)
+            }
+            (Node::Delta(a, b), Node::Delta(c, d)) => [(c, d), (d, c)].into_iter().any(|(c, d)| {
+                let mark = self.bound.len();
+                let solved = self.bind(a, c) && self.bind(b, d) && self.solve(rest);
+                if !solved {
+                    self.bound.truncate(mark);
+                }
+                solved
+            }),
+            (Node::Indicator(a, left), Node::Indicator(b, right)) => {
+                self.bind(a, b) && self.then(&[(left, right)], rest)
+            }
+            (Node::Sum(a, left), Node::Sum(b, right)) => {
+                self.open(a, b) && self.then(&[(left, right)], rest)
+            }
+            (Node::Reduce(kind, a, left), Node::Reduce(other, b, right)) => {
+                kind == other && self.open(a, b) && self.then(&[(left, right)], rest)
+            }
+            (Node::Product(left), Node::Product(right)) | (Node::Add(left), Node::Add(right)) => {
+                left.len() == right.len() && self.unordered(left, right, rest)
+            }
+            (Node::Power(a, b), Node::Power(c, d)) => self.then(&[(a, c), (b, d)], rest),
+            (Node::Call(callee, left), Node::Call(other, right)) => {
+                let pairs: Vec<_> = left.iter().zip(right).collect();
+                callee == other && left.len() == right.len() && self.then(&pairs, rest)
+            }
+            (Node::Derivative(left, of, a), Node::Derivative(right, other, b)) => {
+                of == other && self.bind_all(a, b) && self.then(&[(left, right)], rest)
+            }
+            _ => false,
+        }
+    }
+
+    fn then(&mut self, pairs: &[(&Expr, &Expr)], rest: &[Goal]) -> bool {
+        let pairs = pairs
+            .iter()
+            .map(|(left, right)| Goal::Pair((*left).clone(), (*right).clone()));
+        let goals: Vec<Goal> = pairs.chain(rest.iter().cloned()).collect();
+        self.solve(&goals)
+    }
+
+    fn open(&mut self, pattern: &[Index], target: &[Index]) -> bool {
+        let allowed = Some(target.to_vec());
+        self.inner.extend_from_slice(target);
+        self.variables
+            .extend(pattern.iter().map(|index| (index.clone(), allowed.clone())));
+        pattern.len() == target.len()
+    }
+}
+
+/// The expression as a sum of products: sums drawn outward, deltas contracted, products multiplied
+/// out, like factors and terms collected. `None` beyond the budget.
+pub fn multiplied_out(expr: &Expr) -> Option<Expr> {
+    let parts: Option<Vec<Expr>> = expr.children().into_iter().map(multiplied_out).collect();
+    let expr = expr.with_children(parts?);
+    let expr = match expr.node() {
+        Node::Product(_) => {
+            let mut terms = vec![(Vec::<Index>::new(), Vec::<Expr>::new())];
+            for factor in expr.factors() {
+                let mut next = Vec::new();
+                for (indices, factors) in &terms {
+                    for term in factor.terms() {
+                        // Every copy of a factor gets binders of its own, or two copies would share them.
+                        let (own, body) = match term.freshen().node() {
+                            Node::Sum(own, body) => (own.clone(), body.clone()),
+                            _ => (Vec::new(), term.freshen()),
+                        };
+                        let mut factors = factors.clone();
+                        factors.extend(body.factors());
+                        next.push(([indices.clone(), own].concat(), factors));
+                    }
+                }
+                terms = next;
+                if terms.len() > MOST_TERMS {
+                    return None;
+                }
+            }
+            Expr::addition(terms.into_iter().map(|(indices, factors)| {
+                let product = rules::algebra::collect_powers(&Expr::product(factors));
+                reduce_sum(&Expr::sum(&indices, product))
+            }))
+        }
+        Node::Sum(indices, body) if matches!(body.node(), Node::Add(_)) => Expr::addition(
+            body.terms()
+                .into_iter()
+                .map(|term| reduce_sum(&Expr::sum(indices, term).freshen())),
+        ),
+        Node::Sum(..) => reduce_sum(&expr),
+        Node::Power(..) => rules::algebra::simplify_power(&expr).unwrap_or(expr),
+        _ => expr,
+    };
+    match expr.node() {
+        Node::Add(_) => Some(rules::algebra::collect_terms(&expr).unwrap_or(expr)),
+        _ => Some(expr),
+    }
+}
+
+/// Contracts the deltas of a sum and turns unused indices into extents.
+fn reduce_sum(expr: &Expr) -> Expr {
+    let mut expr = expr.clone();
+    while let Some(next) = rules::delta::contract(&expr).or_else(|| rules::sum::unused_index(&expr))
+    {
+        expr = next;
+    }
+    // The number and the factors without a bound index stay inside: only so are two forms alike.
+    let Node::Product(factors) = expr.node() else {
+        return expr;
+    };
+    let sums = factors
+        .iter()
+        .filter(|factor| matches!(factor.node(), Node::Sum(..)));
+    let indices: Vec<Index> = sums.clone().flat_map(binder).collect();
+    if indices.is_empty() {
+        return expr;
+    }
+    let bodies = factors.iter().map(|factor| match factor.node() {
+        Node::Sum(_, body) => body.clone(),
+        _ => factor.clone(),
+    });
+    Expr::sum(
+        &indices,
+        rules::algebra::collect_powers(&Expr::product(bodies)),
+    )
+}
+
+fn binder(expr: &Expr) -> Vec<Index> {
+    match expr.node() {
+        Node::Sum(indices, _) => indices.clone(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::Tensor;
+    use crate::index::Dim;
+
+    fn n() -> Dim {
+        Dim::symbol("N")
+    }
+
+    fn matrix(name: &str) -> Tensor {
+        Tensor::new(name, vec![n(), n()])
+    }
+
+    fn index() -> Index {
+        Index::new("i", n())
+    }
+
+    #[test]
+    fn order_and_names_do_not_matter() {
+        let (a, b) = (matrix("A"), matrix("B"));
+        let (i, j, p, q) = (index(), index(), index(), index());
+        let left = Expr::sum(
+            &[p.clone()],
+            Expr::product([
+                Expr::access(&a, &[i.clone(), p.clone()]),
+                Expr::access(&b, &[p, j.clone()]),
+            ]),
+        );
+        let right = Expr::sum(
+            &[q.clone()],
+            Expr::product([
+                Expr::access(&b, &[q.clone(), j.clone()]),
+                Expr::access(&a, &[i.clone(), q.clone()]),
+            ]),
+        );
+        assert!(alike(&left, &right));
+        let transposed = Expr::sum(
+            &[q.clone()],
+            Expr::product([Expr::access(&b, &[j, q.clone()]), Expr::access(&a, &[i, q])]),
+        );
+        assert!(!alike(&left, &transposed));
+    }
+
+    #[test]
+    fn a_product_of_sums_does_not_capture() {
+        let x = Tensor::new("x", vec![n()]);
+        let p = index();
+        let sum = Expr::sum(&[p.clone()], Expr::access(&x, &[p.clone()]));
+        let square = Expr::product([sum.clone(), sum]);
+        let sum_of_squares =
+            Expr::sum(&[p.clone()], Expr::access(&x, &[p]).power(Expr::integer(2)));
+        assert!(!equal(&square, &sum_of_squares));
+    }
+
+    #[test]
+    fn nested_and_flat_sums_are_equal() {
+        let (a, x) = (matrix("A"), Tensor::new("x", vec![n()]));
+        let (i, p, q) = (index(), index(), index());
+        let inner = Expr::sum(
+            &[q.clone()],
+            Expr::product([
+                Expr::access(&a, &[p.clone(), q.clone()]),
+                Expr::access(&x, &[q.clone()]),
+            ]),
+        );
+        let nested = Expr::sum(
+            &[p.clone()],
+            Expr::product([Expr::access(&a, &[i.clone(), p.clone()]), inner]),
+        );
+        let flat = Expr::sum(
+            &[p.clone(), q.clone()],
+            Expr::product([
+                Expr::access(&a, &[i, p.clone()]),
+                Expr::access(&a, &[p, q.clone()]),
+                Expr::access(&x, &[q]),
+            ]),
+        );
+        assert!(!alike(&nested, &flat));
+        assert!(equal(&nested, &flat));
+    }
+}

@@ -1,0 +1,362 @@
+//! The gradient of a program: equation by equation in reverse order, cotangent first, so that a
+//! chain of full Jacobians is never built. Which rule rewrites what is decided in `strategy`.
+
+use std::collections::HashSet;
+
+use backprove_syntax::Diagnostic;
+
+use super::strategy::{differentiate, simplify};
+use super::{Chain, Contribution, Derivation, Gradient};
+use crate::candidates;
+use crate::canonical;
+use crate::expr::{Expr, Node, Tensor};
+use crate::index::Index;
+use crate::matrix;
+use crate::program::{Equation, Program};
+use crate::rules::{Scope, User, chain};
+
+/// Programs up to this many equations are searched as a whole for names of what reappears.
+const MOST_NAMED: usize = 24;
+
+/// Derives the gradients of the last definition of `program` by each of `wrt`.
+///
+/// Where the last definition is a scalar it is the loss; otherwise the loss is an abstract scalar of
+/// it, and its cotangent is an input: `cotangent`, a declared tensor of the output's shape, or a new one.
+/// A gradient has the shape of what it is taken by.
+pub fn gradient(
+    program: &Program,
+    wrt: &[Tensor],
+    cotangent: Option<&Tensor>,
+) -> Result<Gradient, Diagnostic> {
+    Differentiation::new(program, wrt, cotangent)?.run()
+}
+
+struct Differentiation<'a> {
+    program: &'a Program,
+    wrt: &'a [Tensor],
+    loss: String,
+    output: &'a Equation,
+    seed: Option<Tensor>,
+    names: Program,
+    introduced: Vec<Equation>,
+    derivations: Vec<Derivation>,
+}
+
+impl<'a> Differentiation<'a> {
+    fn new(
+        program: &'a Program,
+        wrt: &'a [Tensor],
+        cotangent: Option<&Tensor>,
+    ) -> Result<Self, Diagnostic> {
+        let Some(output) = program.output() else {
+            return Err(
+                Diagnostic::error("nothing-to-derive", "the program defines nothing")
+                    .help("add a definition, such as `Y = X @ W.T + b`"),
+            );
+        };
+        let mut names = program.clone();
+        let scalar = output.target.rank() == 0;
+        let loss = if scalar {
+            output.target.name().to_owned()
+        } else {
+            program.free_name("L")
+        };
+        let seed = match (scalar, cotangent) {
+            (true, _) => None,
+            (false, Some(declared)) => Some(declared.clone()),
+            (false, None) => {
+                let name = names.free_name(&format!("d{}", output.target.name()));
+                Some(Tensor::cotangent_of(name, &loss, &output.target))
+            }
+        };
+        if cotangent.is_none() {
+            names.inputs.extend(seed.clone());
+        }
+        Ok(Self {
+            program,
+            wrt,
+            loss,
+            output,
+            seed,
+            names,
+            introduced: Vec::new(),
+            derivations: Vec::new(),
+        })
+    }
+
+    fn run(mut self) -> Result<Gradient, Diagnostic> {
+        let needed = self.needed();
+        let mut order: Vec<Tensor> = Vec::new();
+        for equation in self.program.equations.iter().rev() {
+            if needed.contains(equation.target.name()) && equation.target != self.output.target {
+                order.push(equation.target.clone());
+            }
+        }
+        let inputs = self
+            .wrt
+            .iter()
+            .filter(|tensor| self.program.equation(tensor.name()).is_none());
+        order.extend(inputs.cloned());
+        for variable in order {
+            self.derive(&variable, &needed)?;
+        }
+        self.recover_matrices();
+        let mentioned: HashSet<String> = self
+            .derivations
+            .iter()
+            .filter(|derivation| !derivation.absorbed)
+            .flat_map(|derivation| mentioned_names(derivation.result()))
+            .collect();
+        self.introduced
+            .retain(|equation| mentioned.contains(equation.target.name()));
+        let mut forward = self.program.clone();
+        if let Some(seed) = &self.seed {
+            // A declared cotangent is an input already; it moves to the end, where the seed belongs.
+            forward.inputs.retain(|input| input != seed);
+        }
+        Ok(Gradient {
+            forward,
+            loss: self.loss,
+            seed: self.seed,
+            introduced: self.introduced,
+            derivations: self.derivations,
+            wrt: self.wrt.to_vec(),
+        })
+    }
+
+    /// The names of all tensors whose cotangent is needed: those that are asked for, and the
+    /// definitions between them and the output.
+    fn needed(&self) -> HashSet<String> {
+        let mut depends: HashSet<String> = self
+            .wrt
+            .iter()
+            .map(|tensor| tensor.name().to_owned())
+            .collect();
+        for equation in &self.program.equations {
+            if mentioned_names(&equation.body)
+                .iter()
+                .any(|name| depends.contains(name))
+            {
+                depends.insert(equation.target.name().to_owned());
+            }
+        }
+        let mut reaches = HashSet::from([self.output.target.name().to_owned()]);
+        for equation in self.program.equations.iter().rev() {
+            if reaches.contains(equation.target.name()) {
+                reaches.extend(mentioned_names(&equation.body));
+            }
+        }
+        let asked = self.wrt.iter().map(|tensor| tensor.name().to_owned());
+        let mut needed: HashSet<String> = depends.intersection(&reaches).cloned().collect();
+        needed.extend(asked);
+        needed
+    }
+
+    fn derive(&mut self, variable: &Tensor, needed: &HashSet<String>) -> Result<(), Diagnostic> {
+        let name = self.names.free_name(&format!("d{}", variable.name()));
+        let gradient = Tensor::cotangent_of(name, &self.loss, variable);
+        self.names.inputs.push(gradient.clone());
+        let equations = self.program.equations.iter().filter(|equation| {
+            needed.contains(equation.target.name()) && equation.body.mentions(variable)
+        });
+        let equations: Vec<Equation> = equations.cloned().collect();
+        let taken: Vec<String> = equations
+            .iter()
+            .flat_map(|equation| letters(&equation.indices, &equation.body))
+            .collect();
+        let indices = variable_indices(variable, &taken);
+
+        let mut users = Vec::new();
+        let mut contributions = Vec::new();
+        for equation in &equations {
+            let user = User {
+                target: equation.target.clone(),
+                indices: equation.indices.clone(),
+                cotangent: self.cotangent(&equation.target),
+            };
+            let local = self.local(equation, variable, &indices)?;
+            contributions.push(Contribution {
+                equation: equation.clone(),
+                local,
+            });
+            users.push(user);
+        }
+        let locals = contributions
+            .iter()
+            .map(|contribution| {
+                (
+                    contribution.local.start.clone(),
+                    contribution.local.result().clone(),
+                )
+            })
+            .collect();
+        let scope = Scope {
+            named: self.named(equations.first()),
+            variable: Some(variable.clone()),
+            users,
+            locals,
+            ..Scope::default()
+        };
+        let mut chain = Chain::new(Expr::access(&gradient, &indices), scope);
+        chain.apply(&chain::CHAIN_RULE);
+        while chain.apply(&chain::LOCAL_DERIVATIVE) {}
+        simplify(&mut chain)?;
+        self.absorb(&mut chain, &equations, needed)?;
+        self.derivations.push(Derivation {
+            variable: variable.clone(),
+            gradient,
+            indices,
+            contributions,
+            chain,
+            matrix: None,
+            absorbed: false,
+        });
+        Ok(())
+    }
+
+    /// The cotangent of a definition; `None` for the loss itself.
+    fn cotangent(&self, target: &Tensor) -> Option<Tensor> {
+        if *target == self.output.target {
+            return self.seed.clone();
+        }
+        let mut derived = self.derivations.iter();
+        derived
+            .find(|derivation| derivation.variable == *target)
+            .map(|derivation| derivation.gradient.clone())
+    }
+
+    /// Equations that may be recognised while `current` is differentiated.
+    fn named(&self, current: Option<&Equation>) -> Vec<Equation> {
+        let mut named: Vec<Equation> = current.into_iter().cloned().collect();
+        if self.program.equations.len() <= MOST_NAMED {
+            let others = self.program.equations.iter().rev();
+            named.extend(
+                others
+                    .filter(|other| Some(&other.target) != current.map(|own| &own.target))
+                    .cloned(),
+            );
+        }
+        named.extend(self.introduced.iter().cloned());
+        named
+    }
+
+    fn local(
+        &mut self,
+        equation: &Equation,
+        variable: &Tensor,
+        indices: &[Index],
+    ) -> Result<Chain, Diagnostic> {
+        for (letter, candidate) in candidates::of(&equation.body) {
+            let known = self.program.equations.iter().chain(&self.introduced);
+            if known.clone().any(|other| {
+                canonical::matches(&other.body, &candidate.body, &other.indices).is_some()
+            }) {
+                continue;
+            }
+            let name = self.names.free_name(letter);
+            let target = Tensor::with_facts(
+                name,
+                candidate.target.dims().to_vec(),
+                candidate.target.facts().to_vec(),
+            );
+            self.names.inputs.push(target.clone());
+            self.introduced.push(Equation {
+                target,
+                ..candidate
+            });
+        }
+        let scope = Scope {
+            current: Some(equation.clone()),
+            named: self.named(Some(equation)),
+            variable: Some(variable.clone()),
+            ..Scope::default()
+        };
+        let start = Expr::access(&equation.target, &equation.indices).derivative(variable, indices);
+        let mut chain = Chain::new(start, scope);
+        differentiate(&mut chain)?;
+        simplify(&mut chain)?;
+        Ok(chain)
+    }
+
+    /// Puts the cotangent of the only user in, if the whole becomes simpler for it: so `dP` and the
+    /// softmax's own rule become `(P - T) / S`.
+    fn absorb(
+        &mut self,
+        chain: &mut Chain,
+        users: &[Equation],
+        needed: &HashSet<String>,
+    ) -> Result<(), Diagnostic> {
+        for user in users {
+            let position = self.derivations.iter().position(|derivation| {
+                derivation.variable == user.target && !self.wrt.contains(&user.target)
+            });
+            let Some(position) = position else {
+                continue;
+            };
+            let consumers = mentioned_names(&user.body)
+                .into_iter()
+                .filter(|name| needed.contains(name))
+                .count();
+            if consumers != 1 {
+                continue;
+            }
+            let found = self.derivations[position].equation();
+            let before = chain.result().size();
+            let allowance = if found.target.rank() == 0 { 6 } else { 0 };
+            let mut trial = chain.clone();
+            trial.scope.cotangents.push(found);
+            while trial.apply(&chain::COTANGENT) {}
+            simplify(&mut trial)?;
+            if trial.result().size() < before + allowance {
+                *chain = trial;
+                self.derivations[position].absorbed = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn recover_matrices(&mut self) {
+        for derivation in &mut self.derivations {
+            derivation.matrix = matrix::recover(derivation.result(), &derivation.indices);
+        }
+        for equation in &mut self.introduced {
+            if equation.matrix.is_none() {
+                equation.matrix = matrix::recover(&equation.body, &equation.indices);
+            }
+        }
+    }
+}
+
+/// The distinct names of tensors in `expr`.
+fn mentioned_names(expr: &Expr) -> HashSet<String> {
+    let mut names = HashSet::new();
+    expr.visit(&mut |part| {
+        if let Node::Access(tensor, _) = part.node() {
+            names.insert(tensor.name().to_owned());
+        }
+    });
+    names
+}
+
+/// The letters of all indices in an equation.
+fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
+    let mut letters: Vec<String> = indices
+        .iter()
+        .map(|index| index.letter().to_owned())
+        .collect();
+    body.visit(&mut |part| {
+        if let Node::Sum(bound, _) | Node::Reduce(_, bound, _) = part.node() {
+            letters.extend(bound.iter().map(|index| index.letter().to_owned()));
+        }
+    });
+    letters
+}
+
+/// Indices for the axes of the variable: k, l and so on, as far as the equations do not use them.
+fn variable_indices(variable: &Tensor, taken: &[String]) -> Vec<Index> {
+    let letters: Vec<&str> = ["k", "l", "m", "n", "u", "v", "r", "s", "t", "a", "c", "d"]
+        .into_iter()
+        .filter(|letter| !taken.iter().any(|other| other == letter))
+        .collect();
+    variable.indices(&letters)
+}

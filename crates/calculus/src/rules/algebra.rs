@@ -1,0 +1,236 @@
+//! The laws of products, powers and additions.
+
+use super::{Level, Rule};
+use crate::canonical;
+use crate::expr::{Expr, Node};
+use crate::number::Number;
+
+/// The laws in the order in which they are tried.
+pub static RULES: &[Rule] = &[
+    Rule {
+        name: "power-of-power",
+        title: "powers",
+        statement: "(f ** m) ** n = f ** (m * n), (f * g) ** n = f ** n * g ** n, n whole",
+        level: Level::Bookkeeping,
+        apply: |expr, _| simplify_power(expr),
+    },
+    Rule {
+        name: "collect-powers",
+        title: "equal factors",
+        statement: "f ** m * f ** n = f ** (m + n)",
+        level: Level::Bookkeeping,
+        apply: |expr, _| {
+            let collected = collect_powers(expr);
+            (collected != *expr).then_some(collected)
+        },
+    },
+    Rule {
+        name: "cancel",
+        title: "multiply out and cancel",
+        statement: "f * (g / f + h) = g + f * h",
+        level: Level::Bookkeeping,
+        apply: |expr, _| cancel(expr),
+    },
+    Rule {
+        name: "collect-terms",
+        title: "like terms",
+        statement: "m * f + n * f = (m + n) * f",
+        level: Level::Bookkeeping,
+        apply: |expr, _| collect_terms(expr),
+    },
+    Rule {
+        name: "factor",
+        title: "factor out",
+        statement: "f * g + f * h = f * (g + h)",
+        level: Level::Bookkeeping,
+        apply: |expr, _| factor(expr),
+    },
+];
+
+/// Whole powers of powers and of products.
+pub fn simplify_power(expr: &Expr) -> Option<Expr> {
+    let Node::Power(base, exponent) = expr.node() else {
+        return None;
+    };
+    let Node::Number(number) = exponent.node() else {
+        return None;
+    };
+    number.as_integer()?;
+    match base.node() {
+        Node::Power(inner, first) => {
+            Some(inner.power(Expr::product([first.clone(), exponent.clone()])))
+        }
+        Node::Product(factors) => Some(Expr::product(
+            factors.iter().map(|factor| factor.power(exponent.clone())),
+        )),
+        _ => None,
+    }
+}
+
+/// Collects equal factors into powers; `f * f^-1` is one.
+pub fn collect_powers(expr: &Expr) -> Expr {
+    let Node::Product(factors) = expr.node() else {
+        return expr.clone();
+    };
+    let mut collected: Vec<(Expr, Expr, bool)> = Vec::new();
+    for factor in factors {
+        let (base, exponent) = factor.split_power();
+        let known = collected.iter_mut().find(|(other, ..)| {
+            !matches!(base.node(), Node::Number(_)) && canonical::alike(other, &base)
+        });
+        match known {
+            Some((_, total, merged)) => {
+                *total = Expr::addition([total.clone(), exponent]);
+                *merged = true;
+            }
+            None => collected.push((base, exponent, false)),
+        }
+    }
+    if collected.iter().all(|(.., merged)| !merged) {
+        return expr.clone();
+    }
+    Expr::product(
+        collected
+            .into_iter()
+            .map(|(base, exponent, _)| base.power(exponent)),
+    )
+}
+
+/// Multiplies out where a factor meets its own reciprocal within the parenthesis.
+fn cancel(expr: &Expr) -> Option<Expr> {
+    let Node::Product(factors) = expr.node() else {
+        return None;
+    };
+    let reciprocal = |factor: &Expr, term: &Expr| {
+        let inverse = factor.reciprocal();
+        let divides = |part: &Expr| canonical::alike(part, &inverse);
+        term.factors().iter().any(divides)
+    };
+    let (outer, inner) = factors.iter().enumerate().find_map(|(outer, factor)| {
+        let cancels = |part: &Expr| {
+            matches!(part.node(), Node::Add(_))
+                && part.terms().iter().any(|term| reciprocal(factor, term))
+        };
+        factors.iter().position(cancels).map(|inner| (outer, inner))
+    })?;
+    let terms = factors[inner].terms();
+    let multiplied = terms
+        .iter()
+        .map(|term| collect_powers(&Expr::product([factors[outer].freshen(), term.clone()])));
+    let rest = factors
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| *at != outer && *at != inner);
+    let rest: Vec<Expr> = rest.map(|(_, factor)| factor.clone()).collect();
+    Some(Expr::product(
+        rest.into_iter().chain([Expr::addition(multiplied)]),
+    ))
+}
+
+/// The numeric coefficient of a term, one inside a sum included.
+fn deep_coefficient(term: &Expr) -> (Number, Expr) {
+    let (outer, rest) = term.split_coefficient();
+    match rest.node() {
+        Node::Sum(indices, body) => {
+            let (inner, body) = body.split_coefficient();
+            (outer.times(inner), Expr::sum(indices, body))
+        }
+        _ => (outer, rest),
+    }
+}
+
+/// Collects like terms; `None` where there are none.
+pub fn collect_terms(expr: &Expr) -> Option<Expr> {
+    let Node::Add(terms) = expr.node() else {
+        return None;
+    };
+    let mut collected: Vec<(Number, Expr, &Expr, bool)> = Vec::new();
+    for term in terms {
+        let (number, rest) = deep_coefficient(term);
+        let known = collected
+            .iter_mut()
+            .find(|(_, other, ..)| canonical::alike(other, &rest));
+        match known {
+            Some((total, _, _, merged)) => {
+                *total = total.plus(number);
+                *merged = true;
+            }
+            None => collected.push((number, rest, term, false)),
+        }
+    }
+    collected.iter().any(|(.., merged)| *merged).then(|| {
+        Expr::addition(collected.into_iter().map(|(number, rest, term, merged)| {
+            if merged {
+                Expr::product([Expr::number(number), rest])
+            } else {
+                term.clone()
+            }
+        }))
+    })
+}
+
+/// Factors out what all terms share.
+fn factor(expr: &Expr) -> Option<Expr> {
+    let Node::Add(terms) = expr.node() else {
+        return None;
+    };
+    let mut split: Vec<Vec<Expr>> = terms.iter().map(Expr::factors).collect();
+    let mut shared = Vec::new();
+    let candidates = split[0].clone();
+    for candidate in candidates {
+        if matches!(candidate.node(), Node::Number(_)) {
+            continue;
+        }
+        let positions: Option<Vec<usize>> = split
+            .iter()
+            .map(|factors| {
+                factors
+                    .iter()
+                    .position(|factor| canonical::alike(factor, &candidate))
+            })
+            .collect();
+        if let Some(positions) = positions {
+            for (factors, position) in split.iter_mut().zip(positions) {
+                factors.remove(position);
+            }
+            shared.push(candidate);
+        }
+    }
+    let number = common_number(&split);
+    if shared.is_empty() && number.is_one() {
+        return None;
+    }
+    let inverse = number.power(Number::MINUS_ONE)?;
+    let rest = split
+        .into_iter()
+        .map(|factors| Expr::product([Expr::number(inverse)].into_iter().chain(factors)));
+    let inner = Expr::addition(rest);
+    Some(Expr::product(
+        [Expr::number(number)]
+            .into_iter()
+            .chain(shared)
+            .chain([inner]),
+    ))
+}
+
+/// The number that stands in front of every term up to its sign; one where there is none. A term
+/// that is nothing but a number shares none, or `1 - 1` over two would become `(2 - 2) / 2`.
+fn common_number(terms: &[Vec<Expr>]) -> Number {
+    let numbers: Vec<Number> = terms
+        .iter()
+        .map(|factors| Expr::product(factors.iter().cloned()).split_coefficient())
+        .map(|(number, rest)| if rest.is_one() { Number::ONE } else { number })
+        .collect();
+    let magnitude = |number: Number| {
+        if number.is_negative() {
+            number.negate()
+        } else {
+            number
+        }
+    };
+    let first = magnitude(numbers[0]);
+    if first.is_one() || !numbers.iter().all(|number| magnitude(*number) == first) {
+        return Number::ONE;
+    }
+    first
+}
