@@ -8,6 +8,9 @@ use crate::token::{Token, TokenKind};
 /// How many lost brackets of one kind of loss are worth reporting.
 const REPORTED: usize = 20;
 
+/// How many open brackets a closing one may pass over to find its own; more are not lost at once.
+const REACH: usize = 64;
+
 /// Tokens whose brackets are paired. Line ends inside brackets and closing brackets that close
 /// nothing are gone.
 pub(crate) struct Paired {
@@ -76,6 +79,7 @@ fn partners(tokens: &mut [Token], diagnostics: &mut Vec<Diagnostic>) -> Vec<Opti
         };
         let matching = (reachable..open.len())
             .rev()
+            .take(REACH)
             .find(|at| tokens[open[*at]].kind.closer() == Some(kind));
         if let Some(at) = matching {
             for lost in open.drain(at + 1..).take(REPORTED) {

@@ -155,27 +155,25 @@ impl Lexer<'_> {
     /// A string up to its closing quote on the same line. Curly quotes are reported.
     fn string(&mut self, open: char, close: char) {
         let start = self.offset;
-        let line = &self.rest()[..line_length(self.rest())];
-        let body = &line[open.len_utf8()..];
+        let body = &self.rest()[open.len_utf8()..];
         let is_close = |c: char| c == close || (c == open && !open.is_ascii());
-        let Some(length) = body.find(is_close) else {
+        let end = body.find(|c| is_close(c) || c == '\n');
+        let Some(length) = end.filter(|end| !body[*end..].starts_with('\n')) else {
+            let line = &self.rest()[..line_length(self.rest())];
             // A bracket that closes after the quote was hardly meant to be in the string.
             let length = line.find([')', ']']).unwrap_or(line.trim_end().len());
-            let span = Span::new(start, start + length);
+            let end = Span::new(start + length, start + length);
+            let quote = if matches!(close, '’' | '\'') {
+                "'"
+            } else {
+                "\""
+            };
             self.diagnostics.push(
                 Diagnostic::error("unclosed-string", "the string is not closed on its line")
                     .label(Span::new(start, start + open.len_utf8()), "opened here")
-                    .help_edit(
-                        "close it",
-                        Span::new(span.end, span.end),
-                        if close == '’' || close == '\'' {
-                            "'"
-                        } else {
-                            "\""
-                        },
-                    ),
+                    .help_edit("close it", end, quote),
             );
-            self.push(TokenKind::Unknown, span.end - start);
+            self.push(TokenKind::Unknown, length);
             return;
         };
         let text = body[..length].to_owned();

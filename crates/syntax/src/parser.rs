@@ -98,6 +98,9 @@ const NESTING: usize = 128;
 /// How high a tree may be; also the number of operators in a row.
 const HEIGHT: usize = 512;
 
+/// How many mistakes are worth reporting in one text.
+const REPORTED: usize = 100;
+
 /// An expression and the height of its tree, which is limited so that no walk over a tree
 /// overflows the stack.
 struct Operand {
@@ -137,10 +140,11 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The diagnostics in the order of their places.
+    /// The first diagnostics in the order of their places.
     fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics
             .sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        self.diagnostics.truncate(REPORTED);
         self.diagnostics
     }
 

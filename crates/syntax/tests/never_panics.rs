@@ -163,3 +163,24 @@ proptest! {
         check(&kept)?;
     }
 }
+
+#[test]
+fn on_long_texts_with_few_words() {
+    let many = 50_000;
+    let texts = [
+        "(".repeat(many),
+        ")".repeat(many),
+        "[(".repeat(many) + &"]".repeat(many),
+        "(".repeat(many) + &"]".repeat(many),
+        "×".repeat(many),
+        "x ".repeat(many),
+        "'".repeat(many + 1),
+        "Y = (\n".repeat(many),
+        "module f(x[N]) -> Y[N] {".repeat(many),
+        "X[S] ".repeat(many),
+    ];
+    for text in &texts {
+        let diagnostics = parse(text).diagnostics;
+        assert!((1..=100).contains(&diagnostics.len()), "{}", &text[..4]);
+    }
+}

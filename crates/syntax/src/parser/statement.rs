@@ -345,7 +345,7 @@ impl Parser<'_> {
         self.skip_line_ends();
         self.module_word(
             TokenKind::Arrow,
-            "and the module's result, such as `-> Y[S, N]`,",
+            "and the module's result, such as `-> Y[S, N]`",
         )?;
         self.parameter_has_sizes()?;
         let result = self.declaration()?;

@@ -276,7 +276,7 @@ impl Parser<'_> {
         }
         let token = self.peek(0);
         let message = format!(
-            "expected `{}` {place} found {}",
+            "expected `{}` {place}, found {}",
             kind.text(),
             self.describe(token)
         );
