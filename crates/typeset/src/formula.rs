@@ -249,6 +249,16 @@ impl Formula {
         Self::Operator(Operator::Partial).over(Self::partial_of(by.clone()))
     }
 
+    /// An operator such as `∂/∂x` before its operand.
+    pub fn operated(operator: Self, operand: Self) -> Self {
+        Self::row([
+            operator,
+            Self::Operator(Operator::Application),
+            Self::Space(Width::Thin),
+            operand,
+        ])
+    }
+
     /// `function(arguments)`.
     pub fn application(function: Self, arguments: impl IntoIterator<Item = Self>) -> Self {
         Self::row([

@@ -16,9 +16,10 @@
 //! ```
 //!
 //! [`formula`] is the neutral tree. Every decision about meaning, letters and parentheses is made
-//! when it is built; [`latex`], [`unicode`] and [`mathml`] know only layout.
+//! when it is built, in [`compose`]; [`latex`], [`unicode`] and [`mathml`] know only layout.
 //! [`document`] puts formulas, equations and prose on a page.
 
+pub mod compose;
 pub mod document;
 pub mod equation;
 pub mod formula;

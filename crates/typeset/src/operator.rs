@@ -35,6 +35,8 @@ pub enum Operator {
     Cross,
     /// `∘`, the element-wise (Hadamard) product.
     Hadamard,
+    /// `⊘`, element-wise division.
+    ElementDivision,
     /// `⊗`, the Kronecker product.
     Kronecker,
     /// `/` within a line.
@@ -95,6 +97,7 @@ impl Operator {
             | Self::Dot
             | Self::Cross
             | Self::Hadamard
+            | Self::ElementDivision
             | Self::Kronecker
             | Self::Slash
             | Self::Application => Class::Product,
@@ -120,6 +123,7 @@ impl Operator {
             Self::Dot => spelling("·", r"\cdot", "⋅"),
             Self::Cross => spelling("×", r"\times", "×"),
             Self::Hadamard => spelling("∘", r"\circ", "∘"),
+            Self::ElementDivision => spelling("⊘", r"\oslash", "⊘"),
             Self::Kronecker => spelling("⊗", r"\otimes", "⊗"),
             Self::Slash => spelling("/", "/", "/"),
             Self::Application => spelling("", "", "\u{2061}"),

@@ -237,7 +237,7 @@ impl Line {
         let script = Self::script(above);
         if let Some(small) = scripts::above(&script) {
             self.push(&small);
-        } else if firmness(above) == Firmness::Atom {
+        } else if matches!(above, Formula::Identifier { .. } | Formula::Number(_)) {
             self.push("^");
             self.push(&script);
         } else {

@@ -1,0 +1,103 @@
+//! Which letter each index gets on paper. Letters are wishes; here they are made distinct, and a
+//! letter once given stays with its index through a whole derivation.
+
+use std::collections::HashMap;
+
+use backprove_calculus::Index;
+
+use crate::formula::{Formula, Style};
+
+/// The letters that a clash is resolved with, in order.
+const SPARE: [&str; 11] = ["i", "j", "k", "l", "m", "n", "p", "q", "r", "s", "t"];
+
+/// The letters of the indices seen so far.
+///
+/// ```
+/// use backprove_calculus::{Dim, Index};
+/// use backprove_typeset::compose::Letters;
+/// use backprove_typeset::unicode;
+///
+/// let [first, second] = [Index::new("k", Dim::symbol("N")), Index::new("k", Dim::symbol("N"))];
+/// let mut letters = Letters::default();
+/// letters.reserve(&[first.clone(), second.clone()]);
+/// assert_eq!(unicode::formula(&letters.formula(&first)), "k");
+/// assert_eq!(unicode::formula(&letters.formula(&second)), "l");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Letters {
+    given: HashMap<Index, String>,
+    /// The indices in scope, whose letters are taken.
+    scope: Vec<Index>,
+}
+
+impl Letters {
+    /// Gives letters to free indices that are to keep them: those of a left side, for example.
+    pub fn reserve(&mut self, indices: &[Index]) {
+        for index in indices {
+            if !self.scope.contains(index) {
+                self.enter(index);
+            }
+        }
+    }
+
+    /// The index as a formula.
+    pub fn formula(&self, index: &Index) -> Formula {
+        let letter = self.given.get(index).map_or(index.letter(), String::as_str);
+        let stem = letter.trim_end_matches('\'');
+        let primes = letter.len() - stem.len();
+        if primes == 0 {
+            Formula::name(stem)
+        } else {
+            Formula::name(stem).superscript(Formula::styled("′".repeat(primes), Style::Upright))
+        }
+    }
+
+    /// Formulas for several indices.
+    pub(super) fn formulas(&self, indices: &[Index]) -> Vec<Formula> {
+        indices.iter().map(|index| self.formula(index)).collect()
+    }
+
+    /// The number of indices in scope, to return to.
+    pub(super) fn depth(&self) -> usize {
+        self.scope.len()
+    }
+
+    /// Brings an index into scope under a letter that no other index in scope has.
+    pub(super) fn enter(&mut self, index: &Index) {
+        let wish = self.given.get(index).map_or(index.letter(), String::as_str);
+        let letter = self.distinct(wish);
+        self.given.insert(index.clone(), letter);
+        self.scope.push(index.clone());
+    }
+
+    /// Leaves all scopes entered since the given depth.
+    pub(super) fn leave(&mut self, depth: usize) {
+        self.scope.truncate(depth);
+    }
+
+    fn is_taken(&self, letter: &str) -> bool {
+        self.scope
+            .iter()
+            .any(|index| self.given.get(index).is_some_and(|given| given == letter))
+    }
+
+    /// The letter itself, the next free one in the order of the spare letters, or one with primes.
+    fn distinct(&self, wish: &str) -> String {
+        if !self.is_taken(wish) {
+            return wish.to_owned();
+        }
+        let start = SPARE.iter().position(|letter| *letter == wish);
+        let next = start.and_then(|start| {
+            let around = SPARE.iter().cycle().skip(start + 1).take(SPARE.len() - 1);
+            around.copied().find(|letter| !self.is_taken(letter))
+        });
+        if let Some(letter) = next {
+            return letter.to_owned();
+        }
+        let mut primed = format!("{wish}'");
+        while self.is_taken(&primed) {
+            primed.push('\'');
+        }
+        primed
+    }
+}
