@@ -25,8 +25,11 @@
 mod error;
 mod random;
 
+pub mod checkpoint;
 pub mod data;
+pub mod files;
 pub mod init;
 pub mod metrics;
+pub mod plot;
 
 pub use error::Error;
