@@ -216,12 +216,11 @@ impl Scale {
             .max()
             .unwrap_or(0)
             .max(1);
+        // The ticks around a value reach further than the value; they must not overflow.
         let values = || {
-            series
-                .iter()
-                .flat_map(|s| s.values)
-                .copied()
-                .filter(|v| v.is_finite())
+            let all = series.iter().flat_map(|line| line.values);
+            all.filter(|value| value.is_finite())
+                .map(|value| value.clamp(-1e300, 1e300))
         };
         let mut low = values().fold(f64::INFINITY, f64::min);
         let mut high = values().fold(f64::NEG_INFINITY, f64::max);
