@@ -6,17 +6,23 @@
 pub mod candidates;
 pub mod canonical;
 pub mod derivation;
+pub mod elaborate;
 pub mod expr;
 pub mod functions;
 pub mod index;
+pub mod library;
 pub mod matrix;
 pub mod notation;
 pub mod number;
 pub mod program;
 pub mod reference;
 pub mod rules;
+pub mod shape;
 
 pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
+pub use elaborate::{
+    Elaborated, Value, elaborate, elaborate_definition, elaborate_expression, elaborate_scalar,
+};
 pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
 pub use functions::Function;
 pub use index::{Dim, Index};

@@ -1,0 +1,135 @@
+//! The conventions of other libraries in our terms: keywords, defaults, and what is refused.
+
+use backprove_syntax::tree::{Argument, Expression, ExpressionKind, Name};
+use backprove_syntax::{Diagnostic, Span};
+
+use super::calls::is_word;
+use super::libraries::{self, Library};
+use super::scope::Elaborator;
+use crate::functions;
+
+impl Elaborator<'_> {
+    /// A library's own conventions: other names for keywords, other defaults, refusals.
+    pub(super) fn in_our_terms(
+        &mut self,
+        library: Library,
+        name: &str,
+        arguments: &[Argument],
+        span: Span,
+    ) -> Option<(String, Vec<Argument>)> {
+        let mut renamed: Vec<Argument> = arguments.to_vec();
+        let mut name = name.to_owned();
+        let has = |arguments: &[Argument], wanted: &str| {
+            arguments.iter().any(|argument| {
+                argument
+                    .keyword
+                    .as_ref()
+                    .is_some_and(|keyword| keyword.text == wanted)
+            })
+        };
+        match library {
+            Library::Torch => {
+                for argument in &mut renamed {
+                    if let Some(keyword) = &mut argument.keyword {
+                        keyword.text = libraries::torch_keyword(&keyword.text).to_owned();
+                    }
+                }
+                if matches!(name.as_str(), "max" | "min") {
+                    if renamed.len() > 1 {
+                        let message =
+                            format!("`torch.{name}` with a dimension returns positions as well");
+                        return self.fail(
+                            Diagnostic::error("refused", message)
+                                .label(span, "")
+                                .help(format!("write `torch.a{name}`")),
+                        );
+                    }
+                    name.insert(0, 'a');
+                }
+                if matches!(name.as_str(), "softmax" | "log_softmax" | "logsumexp")
+                    && renamed.len() < 2
+                {
+                    let message = format!("`torch.{name}` needs `dim=`");
+                    return self.fail(
+                        Diagnostic::error("missing-argument", message)
+                            .label(span, "")
+                            .help("add `dim=-1`"),
+                    );
+                }
+                if matches!(name.as_str(), "var" | "std") {
+                    torch_correction(&mut renamed);
+                }
+                if name == "gelu" {
+                    let form = take_keyword(&mut renamed, "approximate");
+                    if let Some(ExpressionKind::String(form)) = form.map(|form| form.kind)
+                        && form == "tanh"
+                    {
+                        return self.tanh_gelu(renamed, span);
+                    }
+                }
+            }
+            Library::JaxNn if name == "gelu" => {
+                let exact = take_keyword(&mut renamed, "approximate")
+                    .is_some_and(|form| is_word(&form, "False"));
+                if !exact {
+                    return self.tanh_gelu(renamed, span);
+                }
+            }
+            Library::NumPy | Library::Ours if has(&renamed, "out") || has(&renamed, "where") => {
+                return self.not_yet("the argument `out=` or `where=`", span);
+            }
+            Library::NumPy if name == "norm" && (renamed.len() > 1 && !has(&renamed, "axis")) => {
+                return self.not_yet("a norm other than the Euclidean one", span);
+            }
+            _ => {}
+        }
+        if has(&renamed, "dtype") {
+            renamed.retain(|argument| {
+                argument
+                    .keyword
+                    .as_ref()
+                    .is_none_or(|keyword| keyword.text != "dtype")
+            });
+        }
+        Some((name, renamed))
+    }
+
+    fn tanh_gelu(
+        &mut self,
+        arguments: Vec<Argument>,
+        span: Span,
+    ) -> Option<(String, Vec<Argument>)> {
+        if functions::find("gelu_tanh").is_none() {
+            return self.not_yet("the tanh form of gelu", span);
+        }
+        Some(("gelu_tanh".to_owned(), arguments))
+    }
+}
+
+/// PyTorch's variance divides by n − 1 unless told otherwise.
+fn torch_correction(arguments: &mut Vec<Argument>) {
+    let unbiased =
+        take_keyword(arguments, "unbiased").is_none_or(|value| !is_word(&value, "False"));
+    let given = arguments.iter().any(|argument| {
+        argument
+            .keyword
+            .as_ref()
+            .is_some_and(|keyword| keyword.text == "ddof")
+    });
+    if !given && unbiased {
+        arguments.push(Argument {
+            keyword: Some(Name::made("ddof")),
+            value: Expression::integer(1),
+        });
+    }
+}
+
+fn take_keyword(arguments: &mut Vec<Argument>, wanted: &str) -> Option<Expression> {
+    let position = arguments.iter().position(|argument| {
+        argument
+            .keyword
+            .as_ref()
+            .is_some_and(|keyword| keyword.text == wanted)
+    })?;
+    Some(arguments.remove(position).value)
+}

@@ -1,0 +1,365 @@
+//! The tensor functions. Those that the language can define are defined in it, one line each; the others name the
+//! construction of index notation that they are. Only declarations and their reading belong here.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use backprove_syntax::tree::{Expression, ExpressionKind};
+
+use crate::expr::Reduction;
+
+/// What a tensor function means.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Meaning {
+    /// A definition in the language, in terms of the parameters.
+    Language(&'static str),
+    /// A construction of index notation.
+    Built(Built),
+}
+
+/// The constructions that have no definition in terms of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Built {
+    /// A sum over axes.
+    Sum,
+    /// Another reduction over axes.
+    Reduce(Reduction),
+    /// The number of elements that a reduction over axes combines.
+    Count,
+    /// The first extent.
+    Length,
+    /// All elements in row-major order are paired.
+    DotOfAll,
+    /// NumPy's `dot`.
+    Dot,
+    /// A product of the last axes.
+    Inner,
+    /// All products of two vectors.
+    Outer,
+    /// Axes in another order.
+    Transpose,
+    /// Two axes exchanged.
+    SwapAxes,
+    /// A diagonal taken, or made.
+    Diagonal,
+    /// The sum of the diagonal.
+    Trace,
+    /// The identity matrix.
+    Eye,
+    /// A constant everywhere.
+    Full,
+    /// A constant everywhere, shaped like another tensor.
+    FullLike,
+    /// Kronecker's delta between two indices.
+    Delta,
+    /// Einstein's summation.
+    EinsteinSum,
+    /// One where the position along a new last axis is the label.
+    OneHot,
+    /// A new axis of extent one.
+    ExpandAxis,
+    /// An axis of extent one taken away.
+    SqueezeAxis,
+}
+
+/// One tensor function.
+pub(super) struct TensorFunction {
+    /// Its name and parameters, with their defaults, as a call.
+    pub signature: &'static str,
+    /// What it means.
+    pub meaning: Meaning,
+    /// The letter of its result, where a nested call becomes an equation of its own.
+    pub letter: Option<&'static str>,
+}
+
+const fn defined(signature: &'static str, definition: &'static str) -> TensorFunction {
+    TensorFunction {
+        signature,
+        meaning: Meaning::Language(definition),
+        letter: None,
+    }
+}
+
+const fn named(
+    signature: &'static str,
+    definition: &'static str,
+    letter: &'static str,
+) -> TensorFunction {
+    TensorFunction {
+        signature,
+        meaning: Meaning::Language(definition),
+        letter: Some(letter),
+    }
+}
+
+const fn built(signature: &'static str, built: Built) -> TensorFunction {
+    TensorFunction {
+        signature,
+        meaning: Meaning::Built(built),
+        letter: None,
+    }
+}
+
+/// All tensor functions. A parameter called `axis`, `keepdims` or the like is an option; all others are tensors.
+static TABLE: &[TensorFunction] = &[
+    named(
+        "softmax(x, axis=-1)",
+        "exp(x) / sum(exp(x), axis=axis, keepdims=True)",
+        "P",
+    ),
+    named(
+        "log_softmax(x, axis=-1)",
+        "x - log(sum(exp(x), axis=axis, keepdims=True))",
+        "Q",
+    ),
+    named(
+        "logsumexp(x, axis=None, keepdims=False)",
+        "log(sum(exp(x), axis=axis, keepdims=keepdims))",
+        "U",
+    ),
+    defined(
+        "mean(x, axis=None, keepdims=False)",
+        "sum(x, axis=axis, keepdims=keepdims) / count(x, axis=axis)",
+    ),
+    defined(
+        "var(x, axis=None, keepdims=False, ddof=0)",
+        "sum((x - mean(x, axis=axis, keepdims=True))**2, axis=axis, keepdims=keepdims) / (count(x, axis=axis) - ddof)",
+    ),
+    defined(
+        "std(x, axis=None, keepdims=False, ddof=0)",
+        "sqrt(var(x, axis=axis, keepdims=keepdims, ddof=ddof))",
+    ),
+    defined(
+        "norm(x, axis=None, keepdims=False)",
+        "sqrt(sum(x**2, axis=axis, keepdims=keepdims))",
+    ),
+    defined("sqrt(x)", "x**(1/2)"),
+    defined("square(x)", "x**2"),
+    defined("reciprocal(x)", "1 / x"),
+    defined("rsqrt(x)", "x**(-1/2)"),
+    defined("negative(x)", "-x"),
+    defined("add(x, z)", "x + z"),
+    defined("subtract(x, z)", "x - z"),
+    defined("multiply(x, z)", "x * z"),
+    defined("divide(x, z)", "x / z"),
+    defined("power(x, z)", "x**z"),
+    defined("matmul(x, z)", "x @ z"),
+    defined("less(x, z)", "x < z"),
+    defined("less_equal(x, z)", "x <= z"),
+    defined("greater(x, z)", "x > z"),
+    defined("greater_equal(x, z)", "x >= z"),
+    defined("equal(x, z)", "x == z"),
+    defined("not_equal(x, z)", "x != z"),
+    defined("clip(x, low, high)", "minimum(maximum(x, low), high)"),
+    built("sum(x, axis=None, keepdims=False)", Built::Sum),
+    built(
+        "max(x, axis=None, keepdims=False)",
+        Built::Reduce(Reduction::Maximum),
+    ),
+    built(
+        "min(x, axis=None, keepdims=False)",
+        Built::Reduce(Reduction::Minimum),
+    ),
+    built(
+        "prod(x, axis=None, keepdims=False)",
+        Built::Reduce(Reduction::Product),
+    ),
+    built("count(x, axis=None)", Built::Count),
+    built("len(x)", Built::Length),
+    built("vdot(x, z)", Built::DotOfAll),
+    built("dot(x, z)", Built::Dot),
+    built("inner(x, z)", Built::Inner),
+    built("outer(x, z)", Built::Outer),
+    built("transpose(x, axes=None)", Built::Transpose),
+    built("swapaxes(x, axis1, axis2)", Built::SwapAxes),
+    built("diag(x)", Built::Diagonal),
+    built("trace(x)", Built::Trace),
+    built("eye(size, columns=None)", Built::Eye),
+    defined("ones(shape)", "full(shape, 1)"),
+    defined("zeros(shape)", "full(shape, 0)"),
+    built("full(shape, value)", Built::Full),
+    defined("ones_like(x)", "full_like(x, 1)"),
+    defined("zeros_like(x)", "full_like(x, 0)"),
+    built("full_like(x, value)", Built::FullLike),
+    built("delta(first, second)", Built::Delta),
+    built("einsum(subscripts)", Built::EinsteinSum),
+    built("one_hot(x, size)", Built::OneHot),
+    built("expand_dims(x, axis)", Built::ExpandAxis),
+    built("squeeze(x, axis=None)", Built::SqueezeAxis),
+];
+
+/// The parameters that are options: they are read as they are written.
+const OPTIONS: &[&str] = &[
+    "axis",
+    "keepdims",
+    "axes",
+    "axis1",
+    "axis2",
+    "size",
+    "columns",
+    "shape",
+    "first",
+    "second",
+    "subscripts",
+];
+
+/// What the language is known to lack so far, so that it can be said honestly.
+pub(super) const NOT_YET: &[&str] = &[
+    "cumsum",
+    "cumprod",
+    "det",
+    "logdet",
+    "slogdet",
+    "inv",
+    "pinv",
+    "solve",
+    "cholesky",
+    "tril",
+    "triu",
+    "kron",
+    "vec",
+    "reshape",
+    "ravel",
+    "flatten",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "stop_gradient",
+    "detach",
+    "argmax",
+    "argmin",
+    "sort",
+    "roll",
+    "tile",
+    "repeat",
+    "conv",
+    "tensordot",
+    "cross",
+    "eig",
+    "eigh",
+    "svd",
+    "qr",
+    "median",
+    "broadcast_to",
+    "arange",
+    "linspace",
+    "take",
+    "gather",
+    "scatter",
+    "flip",
+    "pad",
+    "fft",
+    "view",
+    "moveaxis",
+    "matrix_power",
+];
+
+/// A parameter of a tensor function.
+#[derive(Debug, Clone)]
+pub(super) struct Parameter {
+    pub name: String,
+    pub default: Option<Expression>,
+    /// Whether it is read as written instead of as a tensor.
+    pub option: bool,
+}
+
+/// A tensor function as the elaborator uses it.
+pub(super) struct Entry {
+    pub name: String,
+    pub parameters: Vec<Parameter>,
+    pub body: Body,
+    pub letter: Option<&'static str>,
+}
+
+/// What an entry means, read.
+pub(super) enum Body {
+    Language(Expression),
+    Built(Built),
+}
+
+/// The tensor function called `name`.
+pub(super) fn find(name: &str) -> Option<&'static Entry> {
+    static ENTRIES: OnceLock<HashMap<String, Entry>> = OnceLock::new();
+    ENTRIES
+        .get_or_init(|| {
+            TABLE
+                .iter()
+                .filter_map(read)
+                .map(|entry| (entry.name.clone(), entry))
+                .collect()
+        })
+        .get(name)
+}
+
+/// The names of all tensor functions.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE
+        .iter()
+        .filter_map(|function| function.signature.split('(').next())
+}
+
+fn read(function: &TensorFunction) -> Option<Entry> {
+    let (signature, _) = backprove_syntax::parse_expression(function.signature);
+    let ExpressionKind::Call {
+        function: name,
+        arguments,
+    } = signature?.kind
+    else {
+        return None;
+    };
+    let parameters = arguments
+        .into_iter()
+        .filter_map(|argument| {
+            let (name, default) = match (argument.keyword, argument.value.kind) {
+                (Some(keyword), kind) => (
+                    keyword.text,
+                    Some(Expression {
+                        kind,
+                        span: argument.value.span,
+                    }),
+                ),
+                (None, ExpressionKind::Name(name)) => (name, None),
+                (None, _) => return None,
+            };
+            Some(Parameter {
+                option: OPTIONS.contains(&name.as_str()),
+                name,
+                default,
+            })
+        })
+        .collect();
+    let body = match function.meaning {
+        Meaning::Language(text) => Body::Language(backprove_syntax::parse_expression(text).0?),
+        Meaning::Built(built) => Body::Built(built),
+    };
+    Some(Entry {
+        name: name.text,
+        parameters,
+        body,
+        letter: function.letter,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_can_be_read() {
+        for function in TABLE {
+            let entry = read(function);
+            assert!(entry.is_some(), "{}", function.signature);
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_not_also_refused() {
+        let mut seen = Vec::new();
+        for name in names() {
+            assert!(!seen.contains(&name), "{name} twice");
+            assert!(!NOT_YET.contains(&name), "{name} is there");
+            seen.push(name);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Expressions to values: which part of the elaborator answers for which kind of tree. Reports only what
+//! belongs to no part in particular.
+
+use backprove_syntax::tree::{Argument, Expression, ExpressionKind, Name, UnaryOperator};
+use backprove_syntax::{Diagnostic, Span};
+
+use super::scope::{Elaborator, Local};
+use super::value::Value;
+use crate::expr::Expr;
+use crate::index::Dim;
+use crate::number::Number;
+
+/// The constants of the language.
+fn constant(name: &str) -> Option<f64> {
+    Some(match name {
+        "pi" => std::f64::consts::PI,
+        "e" => std::f64::consts::E,
+        "inf" => f64::INFINITY,
+        _ => return None,
+    })
+}
+
+impl Elaborator<'_> {
+    /// The value of an expression; `None` after a report.
+    pub(super) fn lower(&mut self, tree: &Expression) -> Option<Value> {
+        match &tree.kind {
+            ExpressionKind::Number(text) => self.lower_number(text, tree.span),
+            ExpressionKind::Name(name) => self.lower_name(name, tree.span),
+            ExpressionKind::Differential { of, by } => self.lower_differential(of, by, tree.span),
+            ExpressionKind::Unary(operator, operand) => {
+                let value = self.lower(operand)?;
+                Some(match operator {
+                    UnaryOperator::Plus => value,
+                    UnaryOperator::Negate => {
+                        let body = value.body.negate();
+                        value.with_body(body)
+                    }
+                })
+            }
+            ExpressionKind::Binary(operator, left, right) => {
+                self.lower_binary(tree, *operator, left, right)
+            }
+            ExpressionKind::Transpose(operand) => Some(self.lower(operand)?.transposed()),
+            ExpressionKind::Prime(operand) => self.lower_prime(operand, tree.span),
+            ExpressionKind::Subscript(base, subscripts) => {
+                self.lower_subscript(tree, base, subscripts)
+            }
+            ExpressionKind::Call {
+                function,
+                arguments,
+            } => self.lower_call(function, arguments, tree.span),
+            ExpressionKind::Method {
+                receiver,
+                method,
+                arguments,
+            } => self.lower_method(receiver, method, arguments, tree.span),
+            ExpressionKind::Attribute(base, name) => self.lower_attribute(base, name, tree.span),
+            ExpressionKind::Reduction {
+                function,
+                indices,
+                body,
+            } => self.lower_index_reduction(function, indices, body, tree.span),
+            ExpressionKind::Comprehension { .. } => self.not_yet("a comprehension", tree.span),
+            ExpressionKind::String(_)
+            | ExpressionKind::None
+            | ExpressionKind::Tuple(_)
+            | ExpressionKind::List(_) => self.no_value(tree),
+        }
+    }
+
+    /// The value of an expression that must have no axes.
+    pub(super) fn lower_scalar(&mut self, tree: &Expression, what: &str) -> Option<Expr> {
+        let value = self.lower(tree)?;
+        if value.rank() == 0 {
+            return Some(value.body);
+        }
+        let shape = value.described();
+        let message = format!("{what} must be a scalar, and this is {shape}");
+        self.fail(Diagnostic::error("not-a-scalar", message).label(tree.span, shape))
+    }
+
+    fn lower_number(&mut self, text: &str, span: Span) -> Option<Value> {
+        match Number::parse(text) {
+            Some(number) => Some(Value::scalar(Expr::number(number))),
+            None => self.fail(
+                Diagnostic::error("number", format!("`{text}` is not a number")).label(span, ""),
+            ),
+        }
+    }
+
+    fn no_value<T>(&mut self, tree: &Expression) -> Option<T> {
+        let what = match &tree.kind {
+            ExpressionKind::String(_) => "a string",
+            ExpressionKind::None => "`None`",
+            ExpressionKind::Tuple(_) => "a tuple",
+            _ => return self.not_yet("a list of numbers", tree.span),
+        };
+        let message = format!("{what} has no value here");
+        self.fail(
+            Diagnostic::error("no-value", message)
+                .label(tree.span, "a number or a tensor is expected"),
+        )
+    }
+
+    fn lower_name(&mut self, name: &str, span: Span) -> Option<Value> {
+        match self.local(name).cloned() {
+            Some(Local::Value(value)) => return Some(value.fresh()),
+            Some(Local::Option(option)) => return self.lower(&option),
+            None => {}
+        }
+        if self.binder(name).is_some() {
+            return self.not_yet(&format!("the index `{name}` as a number"), span);
+        }
+        if self.frames.is_empty() {
+            if let Some(tensor) = self.tensor(name) {
+                return Some(Value::of(&tensor));
+            }
+            if self.is_size(name) {
+                return Some(Value::scalar(Expr::extent(&Dim::symbol(name))));
+            }
+            if self.is_function(name) {
+                return self.function_without_arguments(name, span);
+            }
+        }
+        if let Some(value) = constant(name) {
+            return Some(Value::scalar(Expr::number(Number::Real(value))));
+        }
+        if self.is_callable(name) && !self.failed.contains(name) {
+            return self.function_without_arguments(name, span);
+        }
+        self.unknown_name(name, span)
+    }
+
+    fn function_without_arguments<T>(&mut self, name: &str, span: Span) -> Option<T> {
+        let message = format!("`{name}` is a function; it needs an argument");
+        self.fail(
+            Diagnostic::error("function-as-value", message)
+                .label(span, "used as a value")
+                .help(format!("apply it: `{name}(X)`")),
+        )
+    }
+
+    fn lower_differential(&mut self, of: &str, by: &str, span: Span) -> Option<Value> {
+        if let Some(tensor) = (self.differentials)(of, by) {
+            return Some(Value::of(&tensor));
+        }
+        let message = format!("`d{of}/d{by}` is not known here");
+        self.fail(Diagnostic::error("unknown-derivative", message).label(span, "used here"))
+    }
+
+    fn lower_prime(&mut self, operand: &Expression, span: Span) -> Option<Value> {
+        if let ExpressionKind::Name(name) = &operand.kind
+            && self.local(name).is_none()
+            && self.tensor(name).is_none()
+            && self.is_callable(name)
+        {
+            return self.function_without_arguments(&format!("{name}'"), span);
+        }
+        Some(self.lower(operand)?.transposed())
+    }
+
+    fn lower_attribute(&mut self, base: &Expression, name: &Name, span: Span) -> Option<Value> {
+        if let ExpressionKind::Name(library) = &base.kind
+            && self.tensor(library).is_none()
+            && let Some(value) = constant(&name.text)
+            && super::libraries::is_library(library)
+        {
+            return Some(Value::scalar(Expr::number(Number::Real(value))));
+        }
+        match name.text.as_str() {
+            "T" | "mT" => Some(self.lower(base)?.transposed()),
+            "size" => {
+                let dims = self.lower(base)?.dims();
+                Some(Value::scalar(Expr::product(dims.iter().map(Expr::extent))))
+            }
+            "ndim" => {
+                let rank = self.lower(base)?.rank();
+                Some(Value::scalar(Expr::integer(rank as i64)))
+            }
+            "shape" => {
+                let message = "`shape` is several sizes; name one of them";
+                self.fail(
+                    Diagnostic::error("no-value", message)
+                        .label(span, "used as a value")
+                        .help("write `.shape[0]`"),
+                )
+            }
+            other => {
+                let message = format!("tensors have no attribute `{other}`");
+                let mut report =
+                    Diagnostic::error("unknown-attribute", message).label(name.span, "used here");
+                let known = ["T", "shape", "size", "ndim"];
+                if let Some(near) = super::suggestion::nearest(other, known.into_iter()) {
+                    report = report.help_edit(format!("did you mean `{near}`?"), name.span, near);
+                }
+                self.fail(report)
+            }
+        }
+    }
+
+    fn lower_method(
+        &mut self,
+        receiver: &Expression,
+        method: &Name,
+        arguments: &[Argument],
+        span: Span,
+    ) -> Option<Value> {
+        if let ExpressionKind::Name(word) = &receiver.kind
+            && self.tensor(word).is_none()
+            && self.local(word).is_none()
+            && super::libraries::is_library(word)
+        {
+            let function = Name {
+                text: format!("{word}.{}", method.text),
+                span: receiver.span.to(method.span),
+            };
+            return self.lower_call(&function, arguments, span);
+        }
+        let (function, all) = super::calls::method_as_call(receiver, method, arguments);
+        self.lower_call(&function, &all, span)
+    }
+}

@@ -1,0 +1,145 @@
+//! From the syntax tree to index notation. Every shape error arises here, and every report is in the user's own
+//! symbols. Nothing here differentiates or simplifies.
+
+mod calls;
+mod constructions;
+mod conventions;
+mod definitions;
+mod expression;
+mod intermediates;
+mod letters;
+mod libraries;
+pub(crate) mod modules;
+mod operators;
+mod reductions;
+mod scope;
+mod statements;
+mod subscript;
+mod substitution;
+mod suggestion;
+mod value;
+
+use std::collections::HashMap;
+
+use backprove_syntax::Diagnostic;
+use backprove_syntax::tree::{self, Definition, Expression};
+
+use crate::expr::{Expr, Tensor};
+use crate::program::Program;
+use scope::{Elaborator, Frame, Local};
+
+pub use value::Value;
+
+/// A program in index notation, as far as the text could be understood, and what is wrong with the text.
+#[derive(Debug, Clone)]
+pub struct Elaborated {
+    /// The program; complete only where there are no diagnostics.
+    pub program: Program,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Elaborates a text.
+///
+/// ```
+/// let text = "X[S, M]; W[N, M]; b[N]\nY = X @ W.T + b";
+/// let parsed = backprove_syntax::parse(text);
+/// let elaborated = backprove_calculus::elaborate(&parsed.program);
+/// assert_eq!(elaborated.diagnostics, []);
+/// let output = elaborated.program.output().unwrap();
+/// assert_eq!(output.target.name(), "Y");
+/// assert_eq!(output.indices[0].letter(), "i");
+/// ```
+pub fn elaborate(program: &tree::Program) -> Elaborated {
+    let none = |_: &str, _: &str| None;
+    let mut elaborator = Elaborator::new(Program::default(), &[], &none);
+    elaborator.run(program);
+    let mut program = elaborator.program.clone();
+    for equation in &mut program.equations {
+        let value = Value {
+            indices: equation.indices.clone(),
+            body: equation.body.clone(),
+        };
+        let value = letters::lettered(&value, &|name| elaborator.is_taken(name));
+        equation.indices = value.indices;
+        equation.body = value.body;
+    }
+    Elaborated {
+        program,
+        diagnostics: elaborator.diagnostics,
+    }
+}
+
+/// The value of an expression over the tensors of `program` and `extra`; `differential` finds the tensor that `dA/dB`
+/// stands for. Used to read a matrix form back.
+///
+/// ```
+/// use backprove_calculus::{elaborate, elaborate_expression};
+/// let parsed = backprove_syntax::parse("X[S, M]; W[N, M]\nY = X @ W.T");
+/// let program = elaborate(&parsed.program).program;
+/// let (form, _) = backprove_syntax::parse_expression("X.T @ Y");
+/// let value = elaborate_expression(&form.unwrap(), &program, &[], &|_, _| None).unwrap();
+/// assert_eq!(value.indices.len(), 2);
+/// ```
+pub fn elaborate_expression(
+    expression: &Expression,
+    program: &Program,
+    extra: &[Tensor],
+    differential: &dyn Fn(&str, &str) -> Option<Tensor>,
+) -> Result<Value, Vec<Diagnostic>> {
+    let mut elaborator = Elaborator::new(program.clone(), extra, differential);
+    let value = elaborator.lower(expression);
+    finished(&elaborator, value)
+}
+
+/// The value of a definition, in matrix or in index notation, over the tensors of `program` and `extra`. Used to read
+/// a printed index form back.
+pub fn elaborate_definition(
+    definition: &Definition,
+    program: &Program,
+    extra: &[Tensor],
+    differential: &dyn Fn(&str, &str) -> Option<Tensor>,
+) -> Result<Value, Vec<Diagnostic>> {
+    let mut elaborator = Elaborator::new(program.clone(), extra, differential);
+    let value = match &definition.indices {
+        None => elaborator.lower(&definition.value),
+        Some(indices) => elaborator.lower_by_index(indices, &definition.value),
+    };
+    finished(&elaborator, value)
+}
+
+/// An expression between scalars, such as a derivative in the table of functions, with the given parameters.
+///
+/// ```
+/// use backprove_calculus::{Expr, elaborate_scalar};
+/// let (square, _) = backprove_syntax::parse_expression("1 - y**2");
+/// let value = elaborate_scalar(&square.unwrap(), &[("y", Expr::integer(3))]).unwrap();
+/// assert_eq!(value, Expr::integer(-8));
+/// ```
+pub fn elaborate_scalar(
+    expression: &Expression,
+    parameters: &[(&str, Expr)],
+) -> Result<Expr, Vec<Diagnostic>> {
+    let none = |_: &str, _: &str| None;
+    let mut elaborator = Elaborator::new(Program::default(), &[], &none);
+    let local = |(name, value): &(&str, Expr)| {
+        let value = Local::Value(Value::scalar(value.clone()));
+        ((*name).to_owned(), value)
+    };
+    elaborator.frames.push(Frame {
+        locals: parameters.iter().map(local).collect::<HashMap<_, _>>(),
+        call: expression.span,
+        first_binder: 0,
+    });
+    let value = elaborator.lower(expression);
+    finished(&elaborator, value).map(|value| value.body)
+}
+
+fn finished(elaborator: &Elaborator, value: Option<Value>) -> Result<Value, Vec<Diagnostic>> {
+    match value {
+        Some(value) if elaborator.diagnostics.is_empty() => {
+            Ok(letters::lettered(&value, &|name| elaborator.is_taken(name)))
+        }
+        _ => Err(elaborator.diagnostics.clone()),
+    }
+}

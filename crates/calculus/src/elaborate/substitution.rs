@@ -1,0 +1,279 @@
+//! Names in a syntax tree replaced by other trees, indices renamed where they would be captured. Knows no meanings.
+
+use std::collections::{HashMap, HashSet};
+
+use backprove_syntax::tree::{
+    Argument, Expression, ExpressionKind, IndexDeclaration, Name, Subscript,
+};
+
+/// What each name becomes.
+pub(super) type Replacements = HashMap<String, Expression>;
+
+/// The names that occur in `tree`.
+pub(super) fn mentions(tree: &Expression, names: &[String]) -> bool {
+    if let ExpressionKind::Name(name) = &tree.kind {
+        return names.contains(name);
+    }
+    let mut found = false;
+    each_child(tree, &mut |child| found = found || mentions(child, names));
+    found
+}
+
+/// Visits the direct parts of a tree.
+pub(super) fn each_child(tree: &Expression, f: &mut dyn FnMut(&Expression)) {
+    match &tree.kind {
+        ExpressionKind::Number(_)
+        | ExpressionKind::String(_)
+        | ExpressionKind::Name(_)
+        | ExpressionKind::None
+        | ExpressionKind::Differential { .. } => {}
+        ExpressionKind::Unary(_, inner)
+        | ExpressionKind::Transpose(inner)
+        | ExpressionKind::Prime(inner)
+        | ExpressionKind::Attribute(inner, _)
+        | ExpressionKind::Reduction { body: inner, .. } => f(inner),
+        ExpressionKind::Binary(_, left, right) => {
+            f(left);
+            f(right);
+        }
+        ExpressionKind::Subscript(base, entries) => {
+            f(base);
+            for entry in entries {
+                match entry {
+                    Subscript::At(at) => f(at),
+                    Subscript::Slice { start, stop, step } => {
+                        [start, stop, step].into_iter().flatten().for_each(&mut *f);
+                    }
+                    Subscript::NewAxis | Subscript::Ellipsis => {}
+                }
+            }
+        }
+        ExpressionKind::Call { arguments, .. } => {
+            for argument in arguments {
+                f(&argument.value);
+            }
+        }
+        ExpressionKind::Method {
+            receiver,
+            arguments,
+            ..
+        } => {
+            f(receiver);
+            for argument in arguments {
+                f(&argument.value);
+            }
+        }
+        ExpressionKind::Tuple(items) | ExpressionKind::List(items) => items.iter().for_each(f),
+        ExpressionKind::Comprehension { body, bound, .. } => {
+            f(body);
+            f(bound);
+        }
+    }
+}
+
+/// The tree with other direct parts; `None` as soon as `f` gives up.
+pub(super) fn map_children(
+    tree: &Expression,
+    f: &mut dyn FnMut(&Expression) -> Option<Expression>,
+) -> Option<Expression> {
+    let kind = match &tree.kind {
+        ExpressionKind::Unary(operator, inner) => {
+            ExpressionKind::Unary(*operator, Box::new(f(inner)?))
+        }
+        ExpressionKind::Transpose(inner) => ExpressionKind::Transpose(Box::new(f(inner)?)),
+        ExpressionKind::Prime(inner) => ExpressionKind::Prime(Box::new(f(inner)?)),
+        ExpressionKind::Attribute(inner, name) => {
+            ExpressionKind::Attribute(Box::new(f(inner)?), name.clone())
+        }
+        ExpressionKind::Reduction {
+            function,
+            indices,
+            body,
+        } => ExpressionKind::Reduction {
+            function: function.clone(),
+            indices: indices.clone(),
+            body: Box::new(f(body)?),
+        },
+        ExpressionKind::Binary(operator, left, right) => {
+            ExpressionKind::Binary(*operator, Box::new(f(left)?), Box::new(f(right)?))
+        }
+        ExpressionKind::Subscript(base, entries) => {
+            let base = Box::new(f(base)?);
+            let mut mapped = Vec::with_capacity(entries.len());
+            for entry in entries {
+                mapped.push(match entry {
+                    Subscript::At(at) => Subscript::At(f(at)?),
+                    Subscript::Slice { start, stop, step } => Subscript::Slice {
+                        start: optional(start.as_ref(), f)?,
+                        stop: optional(stop.as_ref(), f)?,
+                        step: optional(step.as_ref(), f)?,
+                    },
+                    other => other.clone(),
+                });
+            }
+            ExpressionKind::Subscript(base, mapped)
+        }
+        ExpressionKind::Call {
+            function,
+            arguments,
+        } => ExpressionKind::Call {
+            function: function.clone(),
+            arguments: map_arguments(arguments, f)?,
+        },
+        ExpressionKind::Method {
+            receiver,
+            method,
+            arguments,
+        } => ExpressionKind::Method {
+            receiver: Box::new(f(receiver)?),
+            method: method.clone(),
+            arguments: map_arguments(arguments, f)?,
+        },
+        ExpressionKind::Tuple(items) => {
+            ExpressionKind::Tuple(items.iter().map(f).collect::<Option<_>>()?)
+        }
+        ExpressionKind::List(items) => {
+            ExpressionKind::List(items.iter().map(f).collect::<Option<_>>()?)
+        }
+        ExpressionKind::Comprehension { body, index, bound } => ExpressionKind::Comprehension {
+            body: Box::new(f(body)?),
+            index: index.clone(),
+            bound: Box::new(f(bound)?),
+        },
+        leaf => leaf.clone(),
+    };
+    Some(Expression {
+        kind,
+        span: tree.span,
+    })
+}
+
+// The outer option is giving up, the inner one an absent part.
+#[allow(clippy::option_option)]
+fn optional(
+    part: Option<&Expression>,
+    f: &mut dyn FnMut(&Expression) -> Option<Expression>,
+) -> Option<Option<Expression>> {
+    match part {
+        Some(part) => f(part).map(Some),
+        None => Some(None),
+    }
+}
+
+/// The arguments with other values.
+pub(super) fn map_arguments(
+    arguments: &[Argument],
+    f: &mut dyn FnMut(&Expression) -> Option<Expression>,
+) -> Option<Vec<Argument>> {
+    arguments
+        .iter()
+        .map(|argument| {
+            Some(Argument {
+                keyword: argument.keyword.clone(),
+                value: f(&argument.value)?,
+            })
+        })
+        .collect()
+}
+
+/// Replaces names; bound indices that would capture a replacement are renamed.
+pub(super) fn replaced(tree: &Expression, map: &Replacements) -> Expression {
+    let changed = match &tree.kind {
+        ExpressionKind::Name(name) => map.get(name).map(|new| Expression {
+            kind: new.kind.clone(),
+            span: tree.span,
+        }),
+        ExpressionKind::Reduction {
+            function,
+            indices,
+            body,
+        } => {
+            let (indices, inner) = without_capture(indices, body, map);
+            Some(Expression {
+                kind: ExpressionKind::Reduction {
+                    function: function.clone(),
+                    indices,
+                    body: Box::new(replaced(body, &inner)),
+                },
+                span: tree.span,
+            })
+        }
+        _ => map_children(tree, &mut |child| Some(replaced(child, map))),
+    };
+    changed.unwrap_or_else(|| tree.clone())
+}
+
+/// The indices on the left of a definition and the replacements for its right side.
+pub(super) fn left_side(
+    indices: &[IndexDeclaration],
+    right: &Expression,
+    map: &Replacements,
+) -> (Vec<IndexDeclaration>, Replacements) {
+    let names: Vec<Name> = indices.iter().map(|index| index.name.clone()).collect();
+    let (names, inner) = without_capture(&names, right, map);
+    let renamed = names
+        .into_iter()
+        .zip(indices)
+        .map(|(name, index)| IndexDeclaration {
+            name,
+            extent: index.extent.as_ref().map(|extent| replaced(extent, map)),
+        });
+    (renamed.collect(), inner)
+}
+
+/// Binders shadow replacements of their own names, and step aside where a replacement mentions them.
+fn without_capture(
+    indices: &[Name],
+    body: &Expression,
+    map: &Replacements,
+) -> (Vec<Name>, Replacements) {
+    let mut inner = map.clone();
+    for index in indices {
+        inner.remove(&index.text);
+    }
+    let mut mentioned = HashSet::new();
+    for tree in inner.values() {
+        collect_names(tree, &mut mentioned);
+    }
+    let mut present = HashSet::new();
+    collect_names(body, &mut present);
+    let mut renamed = Vec::with_capacity(indices.len());
+    for index in indices {
+        let numbered = (1..).map(|number| format!("{}{number}", index.text));
+        let free = std::iter::once(index.text.clone())
+            .chain(numbered)
+            .find(|name| {
+                !mentioned.contains(name) && (*name == index.text || !present.contains(name))
+            })
+            .unwrap_or_default();
+        if free != index.text {
+            mentioned.insert(free.clone());
+            inner.insert(index.text.clone(), Expression::name(free.clone()));
+        }
+        renamed.push(Name {
+            text: free,
+            span: index.span,
+        });
+    }
+    (renamed, inner)
+}
+
+fn collect_names(tree: &Expression, names: &mut HashSet<String>) {
+    if let ExpressionKind::Name(name) = &tree.kind {
+        names.insert(name.clone());
+    }
+    each_child(tree, &mut |child| collect_names(child, names));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_index_does_not_capture() {
+        let (tree, _) = backprove_syntax::parse_expression("sum[m](X[s, m] * m1)");
+        let map = Replacements::from([("X".to_owned(), Expression::name("m"))]);
+        let new = tree.map(|tree| backprove_syntax::format_expression(&replaced(&tree, &map)));
+        assert_eq!(new.as_deref(), Some("sum[m2](m[s, m2] * m1)"));
+    }
+}
