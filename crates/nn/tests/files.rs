@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use backprove_nn::data::{Options, TrainTest, load};
+use backprove_nn::data::{Options, TrainTest, load, load_features};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
@@ -512,7 +512,7 @@ fn folders_of_tables() {
     fs::write(&test, "y,label\n4,cat\n").expect("writable");
     assert_eq!(
         folder.error(folder.path(), &Options::default()),
-        "test.csv, line 1: expected the columns of the training table, x, label, found y, label"
+        "test.csv, line 1: expected the columns of the training table, “x”, “label”, found “y”, “label”"
     );
     fs::rename(&test, folder.path().join("a.csv")).expect("renamed");
     fs::rename(folder.path().join("train.csv"), folder.path().join("b.csv")).expect("renamed");
@@ -542,4 +542,56 @@ fn files_of_no_known_kind() {
             .error(&missing, &Options::default())
             .starts_with("missing.csv: cannot find the data: ")
     );
+}
+
+#[test]
+fn features_without_labels() {
+    let folder = Folder::new();
+    let default = Options::default;
+    for (text, options) in [
+        ("1,2\n3,4\n", default()),
+        ("x,y\n1,2\n3,4\n", default()),
+        // A label column may be there, and may even be empty.
+        ("1,2,a\n3,4,b\n", default()),
+        ("x,label,y\n1,,2\n3,,4\n", default()),
+        ("x,y,kind\n1,2,a\n3,4,b\n", labelled_by("kind")),
+    ] {
+        let path = folder.write("t.csv", text);
+        let features = load_features(&path, 2, &options).expect(text);
+        assert_eq!(features, [1.0, 2.0, 3.0, 4.0], "{text}");
+    }
+    let images = folder.write("pictures.gz", gzip(&idx(&[2, 1, 2], &[1, 2, 3, 4])));
+    let features = load_features(&images, 2, &default()).expect("images need no labels here");
+    assert_eq!(features, [1.0, 2.0, 3.0, 4.0]);
+    let batch = folder.write("b.bin", cifar(&[1]));
+    assert_eq!(
+        load_features(&batch, 3072, &default())
+            .expect("a batch")
+            .len(),
+        3072
+    );
+    let tables = Folder::new();
+    tables.write("train.csv", "1,a\n2,b\n");
+    tables.write("test.csv", "3,a\n");
+    assert_eq!(
+        load_features(tables.path(), 1, &default()).expect("a test part"),
+        [3.0]
+    );
+
+    let table = folder.write("t.csv", "1,2,3,4\n");
+    for (path, wanted) in [
+        (
+            &images,
+            "pictures.gz: expected samples of 5 features, found 2",
+        ),
+        (&batch, "b.bin: expected samples of 5 features, found 3072"),
+        (
+            &table,
+            "t.csv, line 1: expected 5 columns of features, and perhaps one with a label, found 4 columns",
+        ),
+    ] {
+        let error = load_features(path, 5, &default()).expect_err("it does not fit");
+        let folder = format!("{}/", folder.path().display());
+        assert_eq!(error.to_string().replace(&folder, ""), wanted);
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use backprove_nn::data::{Options, load};
+use backprove_nn::data::{Options, load, load_features};
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 
@@ -36,6 +36,9 @@ fn read_as_everything(bytes: &[u8]) {
             match load(&path, &options) {
                 Ok(data) => assert!(!data.train.labels().is_empty()),
                 Err(error) => assert!(error.path().is_some(), "{error}"),
+            }
+            if let Ok(features) = load_features(&path, 2, &options) {
+                assert!(!features.is_empty() && features.len().is_multiple_of(2));
             }
         }
     }

@@ -131,6 +131,10 @@ fn standard_scaling_uses_the_training_part_alone() {
     assert_eq!(again.expect("equal lengths"), scaler);
     assert!(Scaler::from_parts(vec![0.0], vec![]).is_err());
     assert!(scaler.apply(&mut small(vec![1.0], 1, vec![0])).is_err());
+    let mut rows = [5.0, 6.0, 1.0, 5.0];
+    scaler.apply_to_rows(&mut rows).expect("two rows");
+    assert_eq!(rows.as_slice(), [3.0, 0.0, -1.0, 0.0]);
+    assert!(scaler.apply_to_rows(&mut rows[..3]).is_err());
 }
 
 #[test]

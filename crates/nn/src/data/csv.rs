@@ -44,19 +44,65 @@ pub(super) fn load(
     })
 }
 
+/// Reads the features alone, of a table with or without a label column.
+pub(super) fn load_features(
+    path: &Path,
+    feature_count: usize,
+    options: &Options,
+) -> Result<Vec<f32>, Error> {
+    let text = Source::open(path, options.max_bytes)?.read_to_end()?;
+    let mut table = Table::new(path, &text);
+    let first = table.first()?;
+    let layout = if first.len() == feature_count && options.label.is_none() {
+        let header = options
+            .header
+            .unwrap_or_else(|| looks_like_header(&first, None));
+        Layout::new(&first, None, header)
+    } else {
+        layout(path, &first, options)?
+    };
+    if layout.feature_count() != feature_count {
+        return Err(Error::content(
+            path,
+            Place::Line(1),
+            format!("{feature_count} columns of features, and perhaps one with a label"),
+            format!("{} columns", layout.columns),
+        ));
+    }
+    let mut rows = Rows::default();
+    table.each(&layout, &first, |table, record| {
+        rows.add_features(table, &layout, record)
+    })?;
+    Ok(rows.features)
+}
+
 /// Where features and label stand.
 #[derive(Debug, PartialEq)]
 struct Layout {
     /// The columns' names, where the table has a header.
     names: Option<Vec<String>>,
     columns: usize,
-    label: usize,
+    label: Option<usize>,
+}
+
+impl Layout {
+    fn new(first: &StringRecord, label: Option<usize>, header: bool) -> Self {
+        Self {
+            names: header.then(|| first.iter().map(str::to_owned).collect()),
+            columns: first.len(),
+            label,
+        }
+    }
+
+    fn feature_count(&self) -> usize {
+        self.columns - usize::from(self.label.is_some())
+    }
 }
 
 impl std::fmt::Display for Layout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.names {
-            Some(names) => f.write_str(&names.join(", ")),
+            Some(names) => f.write_str(&list(names.iter().map(String::as_str))),
             None => write!(f, "{} without names", self.columns),
         }
     }
@@ -65,27 +111,18 @@ impl std::fmt::Display for Layout {
 fn read(path: &Path, options: &Options) -> Result<(Dataset, Layout), Error> {
     let text = Source::open(path, options.max_bytes)?.read_to_end()?;
     let mut table = Table::new(path, &text);
-    let end = Place::Byte(text.len() as u64);
-    let Some(first) = table.next()? else {
-        return Err(Error::content(path, end, "a table", "the end of the file"));
-    };
+    let first = table.first()?;
     let layout = layout(path, &first, options)?;
     let mut rows = Rows::default();
-    if layout.names.is_none() {
-        rows.add(&table, &layout, &first)?;
-    }
-    while let Some(record) = table.next()? {
-        rows.add(&table, &layout, &record)?;
-    }
-    if rows.labels.is_empty() {
-        let expected = "a row below the columns' names";
-        return Err(Error::content(path, end, expected, "the end of the file"));
-    }
+    table.each(&layout, &first, |table, record| {
+        rows.add_features(table, &layout, record)?;
+        rows.add_label(table, &layout, record)
+    })?;
     let class_names = rows.name_classes(&table, options)?;
     let about = About {
         name: super::name_of(path),
         class_names,
-        feature_shape: vec![layout.columns - 1],
+        feature_shape: vec![layout.feature_count()],
         feature_range: None,
         attribution: None,
     };
@@ -126,6 +163,41 @@ impl<'a> Table<'a> {
             Ok(false) => Ok(None),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    /// The first line that is not blank.
+    fn first(&mut self) -> Result<StringRecord, Error> {
+        let end = Place::Byte(self.text.len() as u64);
+        self.next()?
+            .ok_or_else(|| Error::content(self.path, end, "a table", "the end of the file"))
+    }
+
+    /// Gives each row to `add`, the first line too where it is no header. Fails where there is none.
+    fn each(
+        &mut self,
+        layout: &Layout,
+        first: &StringRecord,
+        mut add: impl FnMut(&Self, &StringRecord) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut empty = layout.names.is_some();
+        if !empty {
+            add(self, first)?;
+        }
+        while let Some(record) = self.next()? {
+            add(self, &record)?;
+            empty = false;
+        }
+        if empty {
+            let end = Place::Byte(self.text.len() as u64);
+            let expected = "a row below the columns' names";
+            return Err(Error::content(
+                self.path,
+                end,
+                expected,
+                "the end of the file",
+            ));
+        }
+        Ok(())
     }
 
     /// The line of the record that the parser met at `position`. Counted only for an error: the
@@ -190,13 +262,6 @@ fn layout(path: &Path, first: &StringRecord, options: &Options) -> Result<Layout
         (1..=columns).contains(&number).then(|| number - 1)
     };
     let usual = || LABEL_NAMES.iter().find_map(|name| named(name));
-    let looks_like_header = |label: usize| {
-        let mut features = first
-            .iter()
-            .enumerate()
-            .filter(|&(column, _)| column != label);
-        features.any(|(_, field)| !field.is_empty() && number(field).is_none())
-    };
     // A name can only stand in a header; a header is otherwise told by a feature that is no number.
     let (label, header) = if let Some(wanted) = &options.label {
         let name =
@@ -206,35 +271,42 @@ fn layout(path: &Path, first: &StringRecord, options: &Options) -> Result<Layout
         } else if let Some(label) = by_number(wanted) {
             (
                 label,
-                options.header.unwrap_or_else(|| looks_like_header(label)),
+                options
+                    .header
+                    .unwrap_or_else(|| looks_like_header(first, Some(label))),
             )
         } else {
             return Err(Error::content(
                 path,
                 Place::Line(1),
                 format!("a column called “{wanted}”, or a number from 1 to {columns}"),
-                list(first),
+                list(first.iter()),
             ));
         }
     } else {
         let last = columns - 1;
         let header = options
             .header
-            .unwrap_or_else(|| usual().is_some() || looks_like_header(last));
+            .unwrap_or_else(|| usual().is_some() || looks_like_header(first, Some(last)));
         (usual().filter(|_| header).unwrap_or(last), header)
     };
-    Ok(Layout {
-        names: header.then(|| first.iter().map(str::to_owned).collect()),
-        columns,
-        label,
-    })
+    Ok(Layout::new(first, Some(label), header))
 }
 
-/// The fields of a line for a message, cut short where there are many.
-fn list(record: &StringRecord) -> String {
+/// Whether a field that should be a feature is no number.
+fn looks_like_header(first: &StringRecord, label: Option<usize>) -> bool {
+    let mut features = first
+        .iter()
+        .enumerate()
+        .filter(|&(column, _)| Some(column) != label);
+    features.any(|(_, field)| !field.is_empty() && number(field).is_none())
+}
+
+/// Fields or names for a message, cut short where there are many.
+fn list<'a>(mut fields: impl Iterator<Item = &'a str>) -> String {
     const MOST: usize = 12;
-    let shown: Vec<String> = record.iter().take(MOST).map(quoted).collect();
-    let rest = record.len().saturating_sub(MOST);
+    let shown: Vec<String> = fields.by_ref().take(MOST).map(quoted).collect();
+    let rest = fields.count();
     if rest > 0 {
         format!("{} and {rest} more", shown.join(", "))
     } else {
@@ -269,32 +341,60 @@ struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, table: &Table, layout: &Layout, record: &StringRecord) -> Result<(), Error> {
+    fn add_features(
+        &mut self,
+        table: &Table,
+        layout: &Layout,
+        record: &StringRecord,
+    ) -> Result<(), Error> {
         for (column, field) in record.iter().enumerate() {
-            let place = || table.place(record.position(), column);
-            if column != layout.label {
-                let number = number(field).ok_or_else(|| {
-                    let expected = format!("a number (column {} is the label)", layout.label + 1);
-                    Error::content(table.path, place(), expected, quoted(field))
-                })?;
-                self.features.push(number);
-            } else if field.is_empty() {
-                let expected = "a label";
-                return Err(Error::content(table.path, place(), expected, quoted(field)));
-            } else if let Some(&class) = self.classes.get(field) {
-                self.labels.push(class);
-            } else {
-                if self.seen.len() == MOST_CLASSES {
-                    let expected = format!("at most {MOST_CLASSES} different labels");
-                    let found = format!("one more, {}; is it a number to predict?", quoted(field));
-                    return Err(Error::content(table.path, place(), expected, found));
-                }
-                let class = self.seen.len() as u32;
-                self.classes.insert(field.to_owned(), class);
-                self.seen.push((record.position().cloned(), column));
-                self.labels.push(class);
+            if Some(column) == layout.label {
+                continue;
             }
+            let number = number(field).ok_or_else(|| {
+                let expected = match layout.label {
+                    Some(label) => format!("a number (column {} is the label)", label + 1),
+                    None => "a number (there is no label)".to_owned(),
+                };
+                let place = table.place(record.position(), column);
+                Error::content(table.path, place, expected, quoted(field))
+            })?;
+            self.features.push(number);
         }
+        Ok(())
+    }
+
+    fn add_label(
+        &mut self,
+        table: &Table,
+        layout: &Layout,
+        record: &StringRecord,
+    ) -> Result<(), Error> {
+        let column = layout.label.unwrap_or_default();
+        let field = record.get(column).unwrap_or_default();
+        let place = || table.place(record.position(), column);
+        if field.is_empty() {
+            return Err(Error::content(
+                table.path,
+                place(),
+                "a label",
+                quoted(field),
+            ));
+        }
+        let class = if let Some(&class) = self.classes.get(field) {
+            class
+        } else {
+            if self.seen.len() == MOST_CLASSES {
+                let expected = format!("at most {MOST_CLASSES} different labels");
+                let found = format!("one more, {}; is it a number to predict?", quoted(field));
+                return Err(Error::content(table.path, place(), expected, found));
+            }
+            let class = self.seen.len() as u32;
+            self.classes.insert(field.to_owned(), class);
+            self.seen.push((record.position().cloned(), column));
+            class
+        };
+        self.labels.push(class);
         Ok(())
     }
 
@@ -316,12 +416,12 @@ impl Rows {
         let mut class_of = vec![0; self.seen.len()];
         for (name, &first_seen) in &self.classes {
             let Some(class) = names.iter().position(|known| known == name) else {
-                let known: StringRecord = names.iter().map(String::as_str).collect();
+                let known = list(names.iter().map(String::as_str));
                 let (position, column) = &self.seen[first_seen as usize];
                 return Err(Error::content(
                     table.path,
                     table.place(position.as_ref(), *column),
-                    format!("one of the classes {}", list(&known)),
+                    format!("one of the classes {known}"),
                     quoted(name),
                 ));
             };

@@ -100,6 +100,11 @@ impl Dataset {
         &mut self.features
     }
 
+    /// The features without the rest.
+    pub(super) fn into_features(self) -> Vec<f32> {
+        self.features
+    }
+
     /// Forgets the features' range, which no longer holds once they were scaled.
     pub(super) fn forget_range(&mut self) {
         self.about.feature_range = None;

@@ -89,6 +89,15 @@ pub(super) fn load_file(images: &Path, options: &Options) -> Result<TrainTest, E
     })
 }
 
+/// Reads the images alone.
+pub(super) fn load_features(images: &Path, options: &Options) -> Result<(usize, Vec<f32>), Error> {
+    let mut source = Source::open(images, options.max_bytes)?;
+    let extents = read_header(&mut source, 2..=4, "a file of images")?;
+    let pixels = read_body(&mut source, &extents, "pixels")?;
+    let feature_count = pixels.len() / extents[0] as usize;
+    Ok((feature_count, pixels.into_iter().map(f32::from).collect()))
+}
+
 fn read_part(images: &Path, options: &Options) -> Result<Part, Error> {
     let labels = labels_beside(images)?;
     read(

@@ -78,19 +78,75 @@ impl Default for Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn load(path: &Path, options: &Options) -> Result<TrainTest, Error> {
+    match format_of(path, options)? {
+        Format::Folder => load_folder(path, options),
+        Format::Idx => idx::load_file(path, options),
+        Format::Cifar => cifar::load_file(path, options),
+        Format::Table => csv::load(path, None, options),
+    }
+}
+
+/// Reads the features alone, row-major, of data with or without labels, for a network that takes
+/// `feature_count` of them. Of a folder, the test part is read where there is one.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("unknown.csv");
+/// std::fs::write(&path, "petal,leaf\n1.5,2.5\n")?;
+/// let features = backprove_nn::data::load_features(&path, 2, &Default::default())?;
+/// assert_eq!(features, [1.5, 2.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn load_features(
+    path: &Path,
+    feature_count: usize,
+    options: &Options,
+) -> Result<Vec<f32>, Error> {
+    let (found, features) = match format_of(path, options)? {
+        Format::Idx => idx::load_features(path, options)?,
+        Format::Table => (
+            feature_count,
+            csv::load_features(path, feature_count, options)?,
+        ),
+        Format::Folder | Format::Cifar => {
+            let data = load(path, options)?;
+            let data = data.test.unwrap_or(data.train);
+            (data.feature_count(), data.into_features())
+        }
+    };
+    if found != feature_count {
+        return Err(Error::content(
+            path,
+            Place::Whole,
+            format!("samples of {feature_count} features"),
+            format!("{found}"),
+        ));
+    }
+    Ok(features)
+}
+
+/// What a path is read as.
+enum Format {
+    Folder,
+    Idx,
+    Cifar,
+    Table,
+}
+
+fn format_of(path: &Path, options: &Options) -> Result<Format, Error> {
     let meta = std::fs::metadata(path).map_err(|error| Error::io(path, "find the data", error))?;
     if meta.is_dir() {
-        return load_folder(path, options);
+        return Ok(Format::Folder);
     }
-    let head =
-        source::Source::open(path, options.max_bytes)?.read_up_to(HEAD.min(options.max_bytes))?;
+    let head = HEAD.min(options.max_bytes);
+    let head = source::Source::open(path, options.max_bytes)?.read_up_to(head)?;
     let name = plain_name(path);
     if idx::recognises(&head) {
-        idx::load_file(path, options)
+        Ok(Format::Idx)
     } else if Path::new(&name).extension().is_some_and(|end| end == "bin") {
-        cifar::load_file(path, options)
+        Ok(Format::Cifar)
     } else if TABLES.iter().any(|end| name.ends_with(end)) || is_text(&head) {
-        csv::load(path, None, options)
+        Ok(Format::Table)
     } else {
         Err(Error::content(
             path,

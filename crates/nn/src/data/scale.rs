@@ -98,12 +98,25 @@ impl Scaler {
                 self.shift.len()
             )));
         }
-        for row in data.features_mut().chunks_exact_mut(self.shift.len()) {
+        self.apply_to_rows(data.features_mut())?;
+        data.forget_range();
+        Ok(())
+    }
+
+    /// Scales features without labels, row-major. Fails where they are no whole number of rows.
+    pub fn apply_to_rows(&self, features: &mut [f32]) -> Result<(), Error> {
+        if !features.len().is_multiple_of(self.shift.len()) {
+            return Err(Error::argument(format!(
+                "{} numbers are no rows of {} features, on which the scaler was fitted",
+                features.len(),
+                self.shift.len()
+            )));
+        }
+        for row in features.chunks_exact_mut(self.shift.len()) {
             for ((x, shift), factor) in row.iter_mut().zip(&self.shift).zip(&self.factor) {
                 *x = (*x - shift) * factor;
             }
         }
-        data.forget_range();
         Ok(())
     }
 }
