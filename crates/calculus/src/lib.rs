@@ -5,6 +5,7 @@
 
 pub mod candidates;
 pub mod canonical;
+pub mod check;
 pub mod derivation;
 pub mod elaborate;
 pub mod expr;
@@ -17,6 +18,7 @@ pub mod number;
 pub mod program;
 pub mod reference;
 pub mod rules;
+pub mod sample;
 pub mod shape;
 
 pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};

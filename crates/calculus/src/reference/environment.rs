@@ -154,6 +154,12 @@ impl<T: Scalar> Environment<T> {
         self.arrays.iter().position(|(own, _)| **own == *name)
     }
 
+    pub(super) fn replace(&mut self, position: usize, array: Array<T>) {
+        if let Some((_, own)) = self.arrays.get_mut(position) {
+            *own = array;
+        }
+    }
+
     pub(super) fn arrays(&self) -> impl Iterator<Item = &Array<T>> {
         self.arrays.iter().map(|(_, array)| array)
     }

@@ -17,8 +17,14 @@ pub use environment::{Differentiation, Environment, Sizes};
 pub use field::Field;
 pub use scalar::Scalar;
 
+pub(crate) use run::{Differences, STEP};
+pub(crate) use scalar::{identity, mix};
+
+use std::fmt;
+
 use crate::expr::Expr;
 use crate::index::Index;
+use crate::program::Equation;
 
 /// Why an expression has no value here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,16 @@ pub enum Unevaluated {
     Unsupported(&'static str),
     /// Not defined, not finite or not smooth at this point; at another it may be.
     Undefined,
+}
+
+impl fmt::Display for Unevaluated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "`{name}` has no value"),
+            Self::Unsupported(what) => write!(f, "{what} cannot be evaluated"),
+            Self::Undefined => f.write_str("not defined or not smooth at any point tried"),
+        }
+    }
 }
 
 /// The value of `expr` with its free indices at the given positions.
@@ -75,6 +91,42 @@ pub fn evaluate_program<T: Scalar>(environment: &mut Environment<T>) -> Result<(
         environment.set(&equation.target, array);
     }
     Ok(())
+}
+
+/// Equations made ready to be worked out many times at different values of their inputs.
+#[derive(Debug)]
+pub struct Prepared<T> {
+    forms: Vec<(form::Form<T>, usize)>,
+}
+
+impl<T: Scalar> Prepared<T> {
+    /// Prepares `equations`, in order. The environment must have values for all names, those defined included.
+    pub fn new<'a>(
+        equations: impl IntoIterator<Item = &'a Equation>,
+        environment: &Environment<T>,
+    ) -> Result<Self, Unevaluated> {
+        let prepare = |equation: &Equation| {
+            let name = equation.target.name();
+            let position = environment.position(name);
+            let position = position.ok_or_else(|| Unevaluated::Unknown(name.to_owned()))?;
+            let form = form::Form::new(&equation.body, &equation.indices, environment)?;
+            Ok((form, position))
+        };
+        let forms = equations
+            .into_iter()
+            .map(prepare)
+            .collect::<Result<_, _>>()?;
+        Ok(Self { forms })
+    }
+
+    /// Works the equations out. The environment must have the names and shapes of the one they were prepared for.
+    pub fn run(&self, environment: &mut Environment<T>) -> Result<(), Unevaluated> {
+        for (form, position) in &self.forms {
+            let array = run::Run::new(form, environment).everywhere()?;
+            environment.replace(*position, array);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

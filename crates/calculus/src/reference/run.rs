@@ -5,10 +5,10 @@ use super::{Array, Differentiation, Environment, Scalar, Unevaluated};
 use crate::expr::Reduction;
 
 /// How far a smooth function's differences at two step sizes may lie apart, relative to their size.
-const AGREEMENT: f64 = 1e-4;
+const AGREEMENT: f64 = 1e-6;
 
 /// The larger of the two step sizes, relative to the element where that is above one.
-const STEP: f64 = 1.0 / 512.0;
+pub(crate) const STEP: f64 = 1.0 / 4096.0;
 
 pub(super) struct Run<'a, T> {
     pub(super) form: &'a Form<T>,
