@@ -94,7 +94,7 @@ fn spellings_mention_every_argument() {
     }
 }
 
-/// What must hold at a point where finite differences give no derivative: a kink or a jump is near.
+/// Whether a kink or a jump of this or an inner derivative may be so near that differences reach across it.
 fn near_a_kink(function: &Function, values: &[f64]) -> bool {
     let close = |a: f64, b: f64| (a - b).abs() < 0.02;
     values.iter().any(|value| close(*value, 0.0))
@@ -118,13 +118,17 @@ proptest! {
                     continue;
                 };
                 let claimed = evaluate(&claimed, NOWHERE, &environment).unwrap();
-                match evaluate(&call.derivative(tensor, &[]), NOWHERE, &environment) {
-                    Ok(found) => prop_assert!(
-                        (claimed - found).abs() <= 1e-8 * (1.0 + found.abs()),
-                        "{function:?} by {tensor:?} at {values:?}: {claimed}, by differences {found}"
-                    ),
-                    Err(_) => prop_assert!(near_a_kink(function, &values), "{function:?} at {values:?}"),
+                if near_a_kink(function, &values) {
+                    continue;
                 }
+                let slope = call.derivative(tensor, &[]);
+                let found = evaluate(&slope, NOWHERE, &environment);
+                prop_assert!(found.is_ok(), "{function:?} at {values:?}: {found:?}");
+                let found = found.unwrap_or(f64::NAN);
+                prop_assert!(
+                    (claimed - found).abs() <= 1e-8 * (1.0 + found.abs()),
+                    "{function:?} by {tensor:?} at {values:?}: {claimed}, by differences {found}"
+                );
             }
         }
     }
