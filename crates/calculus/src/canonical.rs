@@ -326,7 +326,11 @@ pub fn multiplied_out(expr: &Expr) -> Option<Expr> {
                 .map(|term| reduce_sum(&Expr::sum(indices, term).freshen())),
         ),
         Node::Sum(..) => reduce_sum(&expr),
-        Node::Power(..) => rules::algebra::simplify_power(&expr).unwrap_or(expr),
+        // Powers of the factors may simplify in their turn.
+        Node::Power(..) => match rules::algebra::simplify_power(&expr) {
+            Some(simpler) => return multiplied_out(&simpler),
+            None => expr,
+        },
         _ => expr,
     };
     match expr.node() {
@@ -376,78 +380,52 @@ mod tests {
     use crate::expr::Tensor;
     use crate::index::Dim;
 
-    fn n() -> Dim {
-        Dim::symbol("N")
-    }
-
-    fn matrix(name: &str) -> Tensor {
-        Tensor::new(name, vec![n(), n()])
+    fn tensor(name: &str, rank: usize) -> Tensor {
+        Tensor::new(name, vec![Dim::symbol("N"); rank])
     }
 
     fn index() -> Index {
-        Index::new("i", n())
+        Index::new("i", Dim::symbol("N"))
+    }
+
+    fn sum(index: &Index, factors: Vec<Expr>) -> Expr {
+        Expr::sum(std::slice::from_ref(index), Expr::product(factors))
+    }
+
+    fn at(tensor: &Tensor, indices: &[&Index]) -> Expr {
+        let indices: Vec<Index> = indices.iter().map(|index| (*index).clone()).collect();
+        Expr::access(tensor, &indices)
     }
 
     #[test]
     fn order_and_names_do_not_matter() {
-        let (a, b) = (matrix("A"), matrix("B"));
+        let (a, b) = (tensor("A", 2), tensor("B", 2));
         let (i, j, p, q) = (index(), index(), index(), index());
-        let left = Expr::sum(
-            &[p.clone()],
-            Expr::product([
-                Expr::access(&a, &[i.clone(), p.clone()]),
-                Expr::access(&b, &[p, j.clone()]),
-            ]),
-        );
-        let right = Expr::sum(
-            &[q.clone()],
-            Expr::product([
-                Expr::access(&b, &[q.clone(), j.clone()]),
-                Expr::access(&a, &[i.clone(), q.clone()]),
-            ]),
-        );
+        let left = sum(&p, vec![at(&a, &[&i, &p]), at(&b, &[&p, &j])]);
+        let right = sum(&q, vec![at(&b, &[&q, &j]), at(&a, &[&i, &q])]);
         assert!(alike(&left, &right));
-        let transposed = Expr::sum(
-            &[q.clone()],
-            Expr::product([Expr::access(&b, &[j, q.clone()]), Expr::access(&a, &[i, q])]),
-        );
+        let transposed = sum(&q, vec![at(&b, &[&j, &q]), at(&a, &[&i, &q])]);
         assert!(!alike(&left, &transposed));
     }
 
     #[test]
     fn a_product_of_sums_does_not_capture() {
-        let x = Tensor::new("x", vec![n()]);
+        let x = tensor("x", 1);
         let p = index();
-        let sum = Expr::sum(&[p.clone()], Expr::access(&x, &[p.clone()]));
-        let square = Expr::product([sum.clone(), sum]);
-        let sum_of_squares =
-            Expr::sum(&[p.clone()], Expr::access(&x, &[p]).power(Expr::integer(2)));
+        let total = sum(&p, vec![at(&x, &[&p])]);
+        let square = Expr::product([total.clone(), total]);
+        let sum_of_squares = sum(&p, vec![at(&x, &[&p]).power(Expr::integer(2))]);
         assert!(!equal(&square, &sum_of_squares));
     }
 
     #[test]
     fn nested_and_flat_sums_are_equal() {
-        let (a, x) = (matrix("A"), Tensor::new("x", vec![n()]));
+        let (a, x) = (tensor("A", 2), tensor("x", 1));
         let (i, p, q) = (index(), index(), index());
-        let inner = Expr::sum(
-            &[q.clone()],
-            Expr::product([
-                Expr::access(&a, &[p.clone(), q.clone()]),
-                Expr::access(&x, &[q.clone()]),
-            ]),
-        );
-        let nested = Expr::sum(
-            &[p.clone()],
-            Expr::product([Expr::access(&a, &[i.clone(), p.clone()]), inner]),
-        );
-        let flat = Expr::sum(
-            &[p.clone(), q.clone()],
-            Expr::product([
-                Expr::access(&a, &[i, p.clone()]),
-                Expr::access(&a, &[p, q.clone()]),
-                Expr::access(&x, &[q]),
-            ]),
-        );
+        let inner = sum(&q, vec![at(&a, &[&p, &q]), at(&x, &[&q])]);
+        let nested = sum(&p, vec![at(&a, &[&i, &p]), inner]);
+        let factors = vec![at(&a, &[&i, &p]), at(&a, &[&p, &q]), at(&x, &[&q])];
+        let flat = Expr::sum(&[p, q], Expr::product(factors));
         assert!(!alike(&nested, &flat));
         assert!(equal(&nested, &flat));
     }

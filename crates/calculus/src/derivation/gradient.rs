@@ -315,14 +315,35 @@ impl<'a> Differentiation<'a> {
         Ok(())
     }
 
+    /// Brings the results into matrix form. A form is accepted only if it lowers back to the same
+    /// index expression.
     fn recover_matrices(&mut self) {
-        for derivation in &mut self.derivations {
-            derivation.matrix = matrix::recover(derivation.result(), &derivation.indices);
-        }
         for equation in &mut self.introduced {
             if equation.matrix.is_none() {
                 equation.matrix = matrix::recover(&equation.body, &equation.indices);
             }
+        }
+        let introduced = self.introduced.iter().map(|equation| &equation.target);
+        let gradients = self
+            .derivations
+            .iter()
+            .map(|derivation| &derivation.gradient);
+        let extra: Vec<Tensor> = introduced
+            .chain(gradients)
+            .chain(&self.seed)
+            .cloned()
+            .collect();
+        for derivation in &mut self.derivations {
+            let form = matrix::recover(derivation.result(), &derivation.indices);
+            derivation.matrix = form.filter(|tree| {
+                matrix::lowers_to(
+                    tree,
+                    self.program,
+                    &extra,
+                    derivation.result(),
+                    &derivation.indices,
+                )
+            });
         }
     }
 }

@@ -217,7 +217,9 @@ fn contract(left: &Form, index: &Index, right: &Form, want: &[Index]) -> Option<
     match want {
         [first, _] if left_axes.contains(first) => forward(),
         [_, _] => backward(),
-        _ => fewer_transposes(forward(), backward()),
+        // Vectors are columns: the matrix stands on the left.
+        [_] if left_axes.is_empty() => backward(),
+        _ => forward(),
     }
 }
 
@@ -402,7 +404,19 @@ impl Multiplication {
     }
 
     /// The product with the axes `want`, and `tree` as a further factor.
-    fn write(self, want: &[Index], tree: Option<Expression>) -> Option<Expression> {
+    fn write(mut self, want: &[Index], tree: Option<Expression>) -> Option<Expression> {
+        // What divides a vector of an outer product stands within it.
+        if outer_parts(&self.numerator, want).is_some() {
+            let (vectors, rest) = self
+                .denominator
+                .into_iter()
+                .partition(|form| form.axes().len() == 1);
+            let minus_one = Form::Leaf(Expr::number(Number::MINUS_ONE));
+            let inverse = |form: Form| Form::Power(Box::new(form), Box::new(minus_one.clone()));
+            let vectors: Vec<Form> = vectors;
+            self.numerator.extend(vectors.into_iter().map(inverse));
+            self.denominator = rest;
+        }
         let (mut scalars, mut arrays): (Vec<Form>, Vec<Form>) = self
             .numerator
             .into_iter()
@@ -455,14 +469,13 @@ impl Multiplication {
         for form in &self.denominator {
             below.push(operand(form, want)?);
         }
-        let mut result = product(factors)?;
-        if let Some(below) = product(below) {
-            result = Expression::binary(BinaryOperator::Divide, result, below);
+        if is_negative {
+            factors[0] = negative(factors[0].clone());
         }
-        Some(if is_negative {
-            negative(result)
-        } else {
-            result
+        let result = product(factors)?;
+        Some(match product(below) {
+            Some(below) => Expression::binary(BinaryOperator::Divide, result, below),
+            None => result,
         })
     }
 }
@@ -524,24 +537,31 @@ fn power_of(base: Expression, exponent: &Form) -> Option<Expression> {
 
 /// `outer(a, b)`, where the arrays fall into vectors over the first axis and vectors over the second.
 fn outer(arrays: &[Form], want: &[Index]) -> Option<Expression> {
+    let (rows, columns) = outer_parts(arrays, want)?;
+    let vector =
+        |forms: Vec<Form>, axis: &Index| exact(&Form::Multiply(forms), std::slice::from_ref(axis));
     let [first, second] = want else {
         return None;
     };
-    let on = |axis: &Index| -> Vec<Form> {
-        arrays
-            .iter()
-            .filter(|form| form.axes() == std::slice::from_ref(axis))
-            .cloned()
-            .collect()
-    };
-    let (rows, columns) = (on(first), on(second));
-    if rows.is_empty() || columns.is_empty() || rows.len() + columns.len() != arrays.len() {
-        return None;
-    }
-    let vector =
-        |forms: Vec<Form>, axis: &Index| exact(&Form::Multiply(forms), std::slice::from_ref(axis));
     Some(Expression::call(
         "outer",
         [vector(rows, first)?, vector(columns, second)?],
     ))
+}
+
+/// The vectors over the first axis and those over the second, where there is nothing else but scalars.
+fn outer_parts(forms: &[Form], want: &[Index]) -> Option<(Vec<Form>, Vec<Form>)> {
+    let [first, second] = want else {
+        return None;
+    };
+    let on = |axis: &Index| -> Vec<Form> {
+        let vectors = forms
+            .iter()
+            .filter(|form| form.axes() == std::slice::from_ref(axis));
+        vectors.cloned().collect()
+    };
+    let (rows, columns) = (on(first), on(second));
+    let scalars = forms.iter().filter(|form| form.axes().is_empty()).count();
+    let complete = rows.len() + columns.len() + scalars == forms.len();
+    (!rows.is_empty() && !columns.is_empty() && complete).then_some((rows, columns))
 }

@@ -5,22 +5,47 @@
 //! product; leaf: row sum; disconnected: outer or scalar product); `emit` writes the result with the
 //! axes that the variable has, so that each transpose is forced.
 //!
-//! Nothing here may decide what is equal: [`recover`]'s caller accepts a form only if it lowers back to the same
-//! index expression.
+//! A form is accepted only if it [`lowers_to`] the same index expression; what is equal is decided
+//! in `canonical`.
 
 mod emit;
 mod structure;
 
 use backprove_syntax::tree::{Expression, ExpressionKind, UnaryOperator};
 
-use crate::expr::Expr;
+use crate::canonical;
+use crate::elaborate::elaborate_expression;
+use crate::expr::{Expr, Tensor};
 use crate::index::Index;
 use crate::number::Number;
+use crate::program::Program;
 
 /// The matrix form of `body` with the axes `indices`, or `None` where it has none.
 pub fn recover(body: &Expr, indices: &[Index]) -> Option<Expression> {
     let form = structure::form(body)?;
     emit::whole(&form, indices)
+}
+
+/// Whether `tree`, read over the tensors of `program` and `extra`, is `body` with the axes `indices`.
+pub fn lowers_to(
+    tree: &Expression,
+    program: &Program,
+    extra: &[Tensor],
+    body: &Expr,
+    indices: &[Index],
+) -> bool {
+    let Ok(value) = elaborate_expression(tree, program, extra, &|_, _| None) else {
+        return false;
+    };
+    let pairs = value.indices.iter().zip(indices);
+    let same_shape = value.indices.len() == indices.len()
+        && pairs
+            .clone()
+            .all(|(own, wanted)| own.extent() == wanted.extent());
+    let map = pairs
+        .map(|(own, wanted)| (own.clone(), wanted.clone()))
+        .collect();
+    same_shape && canonical::equal(&value.body.substitute(&map), body)
 }
 
 /// A number in the language: an integer, a short decimal, or a quotient.

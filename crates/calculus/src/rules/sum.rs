@@ -5,6 +5,9 @@ use crate::canonical;
 use crate::expr::{Expr, Fact, Node};
 use crate::index::Index;
 
+/// Free indices that a parenthesis may have and still be one factor of a matrix form.
+const MATRIX_RANK: usize = 2;
+
 /// The laws in the order in which they are tried.
 pub static RULES: &[Rule] = &[
     Rule {
@@ -58,19 +61,28 @@ fn sum_parts(expr: &Expr) -> Option<(&[Index], &Expr)> {
     }
 }
 
-/// Multiplies out under a sum, where a delta within the parenthesis waits to be contracted.
+/// Multiplies out under a sum, where a delta within the parenthesis waits to be contracted, or the
+/// parenthesis has more free indices than a factor of a matrix form may have, and its terms do not.
 fn distribute(expr: &Expr) -> Option<Expr> {
     let (indices, body) = sum_parts(expr)?;
     let factors = body.factors();
     if factors.len() < 2 {
         return None;
     }
+    let unwieldy = |factor: &Expr| {
+        let product_of_smaller = |term: &Expr| {
+            matches!(term.node(), Node::Product(_))
+                && term
+                    .factors()
+                    .iter()
+                    .all(|part| part.free_indices().len() <= MATRIX_RANK)
+        };
+        factor.free_indices().len() > MATRIX_RANK && factor.terms().iter().all(product_of_smaller)
+    };
     let position = factors.iter().position(|factor| {
+        let contractible = |term: &Expr| delta::has_contractible(term, indices);
         matches!(factor.node(), Node::Add(_))
-            && factor
-                .terms()
-                .iter()
-                .any(|term| delta::has_contractible(term, indices))
+            && (factor.terms().iter().any(contractible) || unwieldy(factor))
     })?;
     let terms = factors[position].terms();
     let others = |term: &Expr| {
@@ -91,10 +103,11 @@ fn split(expr: &Expr) -> Option<Expr> {
     let Node::Add(terms) = body.node() else {
         return None;
     };
-    let useful = terms.iter().any(|term| {
-        delta::has_contractible(term, indices)
-            || indices.iter().any(|index| !term.depends_on(index))
-    });
+    let useful = body.free_indices().len() > MATRIX_RANK
+        || terms.iter().any(|term| {
+            delta::has_contractible(term, indices)
+                || indices.iter().any(|index| !term.depends_on(index))
+        });
     useful.then(|| {
         Expr::addition(
             terms
@@ -280,7 +293,12 @@ fn merge_pair(left: &Expr, right: &Expr) -> Option<Expr> {
             };
             let a = rest(&left_factors, i, own(left_number));
             let b = rest(&right_factors, j, own(right_number)).substitute(&map);
-            let inner = Expr::product([Expr::addition([a, b]), shared.clone()]);
+            // Three free indices would be beyond any matrix form.
+            let both = Expr::addition([a, b]);
+            if both.free_indices().len() > MATRIX_RANK {
+                continue;
+            }
+            let inner = Expr::product([both, shared.clone()]);
             return Some(Expr::product([
                 Expr::number(common),
                 left_front,
