@@ -43,6 +43,13 @@ impl Prose {
         self
     }
 
+    /// Adds running text.
+    #[must_use]
+    pub fn prose(mut self, prose: Self) -> Self {
+        self.0.extend(prose.0);
+        self
+    }
+
     /// Adds a formula.
     #[must_use]
     pub fn formula(mut self, formula: Formula) -> Self {

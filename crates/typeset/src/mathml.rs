@@ -99,9 +99,7 @@ impl Writer {
             Formula::Row(items) => {
                 for (position, item) in items.iter().enumerate() {
                     self.formula(item);
-                    if spacing::needs_thin_space(items, position)
-                        || parts_fractions(items, position)
-                    {
+                    if spacing::needs_thin_space(items, position) || needs_air(items, position) {
                         self.space(Width::Thin);
                     }
                 }
@@ -286,10 +284,20 @@ impl Writer {
 }
 
 /// Whether the juxtaposition at `position` stands beside a fraction, whose bar would otherwise
-/// touch what is next to it.
-fn parts_fractions(items: &[Formula], position: usize) -> bool {
+/// touch what is next to it, or before the name of a function.
+fn needs_air(items: &[Formula], position: usize) -> bool {
     items[position] == Formula::Operator(Operator::Juxtaposition)
         && spacing::neighbours(items, position).is_some_and(|(left, right)| {
-            matches!(left, Formula::Fraction { .. }) || matches!(right, Formula::Fraction { .. })
+            matches!(left, Formula::Fraction { .. })
+                || matches!(right, Formula::Fraction { .. })
+                || is_function(right)
         })
+}
+
+fn is_function(formula: &Formula) -> bool {
+    match formula {
+        Formula::Identifier { style, .. } => *style == Style::Function,
+        Formula::Superscript { base, .. } => is_function(base),
+        _ => false,
+    }
 }

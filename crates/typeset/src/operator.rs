@@ -156,6 +156,8 @@ pub enum BigOperator {
     Maximum,
     /// `min`
     Minimum,
+    /// `mean`
+    Mean,
 }
 
 impl BigOperator {
@@ -165,12 +167,13 @@ impl BigOperator {
             Self::Product => spelling("Π", r"\prod", "∏"),
             Self::Maximum => spelling("max", r"\max", "max"),
             Self::Minimum => spelling("min", r"\min", "min"),
+            Self::Mean => spelling("mean", r"\operatorname*{mean}", "mean"),
         }
     }
 
     /// Whether the operator is a word rather than a symbol.
     pub(crate) const fn is_word(self) -> bool {
-        matches!(self, Self::Maximum | Self::Minimum)
+        matches!(self, Self::Maximum | Self::Minimum | Self::Mean)
     }
 }
 

@@ -149,7 +149,7 @@ impl Line {
                 numerator,
                 denominator,
             } => {
-                if matches!(**numerator, Formula::Fraction { .. }) {
+                if matches!(**numerator, Formula::Fraction { .. }) || is_spaced_product(numerator) {
                     self.enclosed("(", numerator, ")");
                 } else {
                     self.guarded(numerator, Firmness::Product);
@@ -237,7 +237,7 @@ impl Line {
         let script = Self::script(above);
         if let Some(small) = scripts::above(&script) {
             self.push(&small);
-        } else if matches!(above, Formula::Identifier { .. } | Formula::Number(_)) {
+        } else if is_plain_script(above) {
             self.push("^");
             self.push(&script);
         } else {
@@ -310,8 +310,16 @@ impl Line {
     /// Fractions beside each other get parentheses, all of them as soon as one needs them: without
     /// them `∂L/∂Y W` would read as if `W` stood below the bar.
     fn row(&mut self, items: &[Formula]) {
+        let is_fraction = |position: usize| matches!(items[position], Formula::Fraction { .. });
+        // `∂/∂x` before its operand is read as one sign, and its operand as a whole.
+        let is_sign = |position: usize| {
+            items.get(position + 1) == Some(&Formula::Operator(Operator::Application))
+        };
+        let is_operand =
+            |position: usize| position > 0 && matches!(items[position - 1], Formula::Space(_));
         let needs_guard = |position: usize| {
-            matches!(items[position], Formula::Fraction { .. })
+            is_fraction(position)
+                && !is_sign(position)
                 && items.get(position + 1).is_some_and(
                     |next| !matches!(next, Formula::Operator(o) if *o != Operator::Juxtaposition),
                 )
@@ -321,8 +329,9 @@ impl Line {
             let end = (product..items.len())
                 .find(|at| parts_products(&items[*at]))
                 .unwrap_or(items.len());
-            let guarded =
-                matches!(item, Formula::Fraction { .. }) && (product..end).any(needs_guard);
+            let guarded = is_fraction(position)
+                && !is_sign(position)
+                && (is_operand(position) || (product..end).any(needs_guard));
             if guarded {
                 self.enclosed("(", item, ")");
             } else {
@@ -358,6 +367,32 @@ impl Line {
             }
         }
     }
+}
+
+/// Whether a script that has no small letters is short enough to stand after `^` as it is: a name,
+/// a number, or a number after the ring of an element-wise power.
+fn is_plain_script(script: &Formula) -> bool {
+    match script {
+        Formula::Identifier { .. } | Formula::Number(_) => true,
+        Formula::Row(items) => matches!(
+            items.as_slice(),
+            [
+                Formula::Operator(Operator::Hadamard),
+                Formula::Identifier { .. } | Formula::Number(_)
+            ]
+        ),
+        _ => false,
+    }
+}
+
+/// Whether a row holds a product whose sign has spaces around it, beside which a slash would seem
+/// to bind more firmly.
+fn is_spaced_product(formula: &Formula) -> bool {
+    matches!(formula, Formula::Row(items) if items.iter().any(|item| {
+        matches!(item, Formula::Operator(operator)
+            if operator.class() == Class::Product
+                && !matches!(operator, Operator::Juxtaposition | Operator::Application | Operator::Slash))
+    }))
 }
 
 /// Whether an item ends the product that stands before it in a row.

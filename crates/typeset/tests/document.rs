@@ -1,7 +1,8 @@
 //! One realistic page printed in every form, and hostile words in every place of a page.
 
+mod pdflatex;
+
 use std::path::Path;
-use std::process::Command;
 
 use backprove_typeset::document::{Block, Document, Table, html, latex, markdown, terminal};
 use backprove_typeset::equation::Equation;
@@ -234,26 +235,6 @@ fn hostile_page() -> Document {
     page
 }
 
-/// Runs LaTeX where there is one, and says which was done.
-fn compile(name: &str, source: &str) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let file = folder.join(name).with_extension("tex");
-    std::fs::write(&file, source).expect("the test folder can be written");
-    let run = Command::new("pdflatex")
-        .args(["-interaction=nonstopmode", "-halt-on-error"])
-        .arg(&file)
-        .current_dir(folder)
-        .output();
-    match run {
-        Ok(output) => {
-            let log = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{name} does not compile:\n{log}");
-            println!("{name}: compiled with pdflatex");
-        }
-        Err(_) => println!("{name}: pdflatex is not installed; structure checked only"),
-    }
-}
-
 /// The environments are properly nested and the braces balance.
 fn assert_balanced(latex: &str) {
     let mut depth = 0_i32;
@@ -299,7 +280,7 @@ fn parse_page(page: &str) -> usize {
 fn the_page_is_a_latex_article_that_compiles() {
     let source = latex::print(&page());
     assert_balanced(&source);
-    compile("page", &source);
+    pdflatex::compile("page", &source);
 }
 
 #[test]
@@ -307,7 +288,7 @@ fn hostile_words_leave_the_article_whole() {
     let source = latex::print(&hostile_page());
     assert_balanced(&source);
     assert_eq!(source.matches(r"\end{document}").count(), 1);
-    compile("hostile", &source);
+    pdflatex::compile("hostile", &source);
 }
 
 #[test]

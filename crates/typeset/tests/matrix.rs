@@ -81,7 +81,7 @@ fn element_wise_gradients() {
         ("2 * (P - T) * P", "2 (P − T) ∘ P"),
         ("P / Z", "P ⊘ Z"),
         ("1 / P", "1 ⊘ P"),
-        ("P ** 3", "P^(∘3)"),
+        ("P ** 3", "P^∘3"),
         (
             "exp(P) / sum(exp(P), axis=1, keepdims=True)",
             "exp(P) ⊘ (exp(P) 1 1ᵀ)",
@@ -128,7 +128,7 @@ fn linear_algebra() {
         ("softmax(X, axis=1)", "softmax(X)"),
         ("softmax(X, axis=0)", "softmax(X, axis = 0)"),
         ("sum[i, j](A[i, j] * x[j])", "Σᵢⱼ Aᵢⱼ xⱼ"),
-        ("mean((y - A @ x)**2)", "mean((y − A x)^(∘2))"),
+        ("mean((y - A @ x)**2)", "mean((y − A x)^∘2)"),
     ]);
 }
 

@@ -11,9 +11,9 @@ const FREE: &[&str] = &[
     "i", "j", "m", "n", "u", "v", "w", "a", "b", "c", "d", "f", "g",
 ];
 
-/// Letters for bound indices.
+/// Letters for bound indices; those that have a small form below the line in Unicode come first.
 const BOUND: &[&str] = &[
-    "p", "q", "r", "s", "t", "u", "v", "w", "a", "b", "c", "d", "f", "g",
+    "p", "r", "s", "t", "u", "v", "q", "w", "a", "b", "c", "d", "f", "g",
 ];
 
 /// The value with a letter for every index that has none: distinct within the value, and no name of the program.

@@ -96,7 +96,7 @@ fn piece(expr: &Expr, letters: &mut Letters) -> Piece {
 }
 
 /// The sign of a reduction.
-pub(super) fn big_operator(reduction: Reduction) -> BigOperator {
+fn big_operator(reduction: Reduction) -> BigOperator {
     match reduction {
         Reduction::Maximum => BigOperator::Maximum,
         Reduction::Minimum => BigOperator::Minimum,
@@ -273,10 +273,20 @@ fn derivative(body: &Expr, by: &Tensor, indices: &[Index], letters: &mut Letters
     if let Node::Access(tensor, at) = body.node()
         && tensor.cotangent().is_none()
     {
-        return Piece::atom(Formula::partial(&access(tensor, at, letters), &below));
+        let partial = Formula::partial(&access(tensor, at, letters), &below);
+        if !at.is_empty() || letters.held().is_empty() {
+            return Piece::atom(partial);
+        }
+        let held = letters.held().iter().map(|name| Formula::name(name));
+        let held = [
+            Formula::joined(Operator::Comma, held),
+            Formula::text(" fixed"),
+        ];
+        return Piece::atom(partial.parenthesised().subscript(Formula::row(held)));
     }
     let operand = piece(body, letters);
-    let (operand, level) = if operand.level == Level::Big && !operand.negative {
+    let is_big = matches!(operand.formula, Formula::Under { .. });
+    let (operand, level) = if is_big && !operand.negative {
         (operand.formula, Level::Big)
     } else {
         (operand.at_least(Level::Atom), Level::Product)

@@ -7,8 +7,8 @@ use backprove_calculus::Index;
 
 use crate::formula::{Formula, Style};
 
-/// The letters that a clash is resolved with, in order.
-const SPARE: [&str; 11] = ["i", "j", "k", "l", "m", "n", "p", "q", "r", "s", "t"];
+/// The letters that a clash is resolved with, in order; each has a small form below the line.
+const SPARE: [&str; 12] = ["i", "j", "k", "l", "m", "n", "p", "r", "s", "t", "u", "v"];
 
 /// The letters of the indices seen so far.
 ///
@@ -28,9 +28,21 @@ pub struct Letters {
     given: HashMap<Index, String>,
     /// The indices in scope, whose letters are taken.
     scope: Vec<Index>,
+    /// What is held fixed while a scalar is differentiated, where that must be said.
+    held: Vec<String>,
 }
 
 impl Letters {
+    /// From now on a derivative of a scalar is one with these held fixed: `(∂L/∂Z_{kl})_{U fixed}`.
+    pub(super) fn hold(&mut self, names: impl IntoIterator<Item = String>) {
+        self.held = names.into_iter().collect();
+    }
+
+    /// What is held fixed.
+    pub(super) fn held(&self) -> &[String] {
+        &self.held
+    }
+
     /// Gives letters to free indices that are to keep them: those of a left side, for example.
     pub fn reserve(&mut self, indices: &[Index]) {
         for index in indices {
@@ -65,7 +77,7 @@ impl Letters {
     /// Brings an index into scope under a letter that no other index in scope has.
     pub(super) fn enter(&mut self, index: &Index) {
         let wish = self.given.get(index).map_or(index.letter(), String::as_str);
-        let letter = self.distinct(wish);
+        let letter = self.distinct(wish, index);
         self.given.insert(index.clone(), letter);
         self.scope.push(index.clone());
     }
@@ -75,27 +87,27 @@ impl Letters {
         self.scope.truncate(depth);
     }
 
-    fn is_taken(&self, letter: &str) -> bool {
-        self.scope
-            .iter()
-            .any(|index| self.given.get(index).is_some_and(|given| given == letter))
+    /// Whether another index in scope has the letter.
+    fn is_taken(&self, letter: &str, by: &Index) -> bool {
+        let mut others = self.scope.iter().filter(|index| *index != by);
+        others.any(|index| self.given.get(index).is_some_and(|given| given == letter))
     }
 
     /// The letter itself, the next free one in the order of the spare letters, or one with primes.
-    fn distinct(&self, wish: &str) -> String {
-        if !self.is_taken(wish) {
+    fn distinct(&self, wish: &str, index: &Index) -> String {
+        if !self.is_taken(wish, index) {
             return wish.to_owned();
         }
         let start = SPARE.iter().position(|letter| *letter == wish);
         let next = start.and_then(|start| {
             let around = SPARE.iter().cycle().skip(start + 1).take(SPARE.len() - 1);
-            around.copied().find(|letter| !self.is_taken(letter))
+            around.copied().find(|letter| !self.is_taken(letter, index))
         });
         if let Some(letter) = next {
             return letter.to_owned();
         }
         let mut primed = format!("{wish}'");
-        while self.is_taken(&primed) {
+        while self.is_taken(&primed, index) {
             primed.push('\'');
         }
         primed

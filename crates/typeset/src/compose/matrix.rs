@@ -7,9 +7,9 @@ mod shape;
 
 use std::collections::HashMap;
 
+use backprove_calculus::Tensor;
 use backprove_calculus::expr::Cotangent;
 use backprove_calculus::number::Number;
-use backprove_calculus::{Reduction, Tensor};
 use backprove_syntax::tree::{
     BinaryOperator, Expression, ExpressionKind, Subscript, UnaryOperator,
 };
@@ -120,11 +120,17 @@ impl Scope {
                 indices,
                 body,
             } => {
-                let operator = big_operator(&function.text);
                 let indices = indices.iter().map(|index| Formula::name(&index.text));
                 let below = Formula::Indices(indices.collect());
-                let body = self.form(body).piece.at_least(Level::Big);
-                Form::scalar(Piece::new(Formula::big(operator, below, body), Level::Big))
+                let body = self.form(body).piece;
+                let piece = if let Some(operator) = big_operator(&function.text) {
+                    let body = body.at_least(Level::Big);
+                    Piece::new(Formula::big(operator, below, body), Level::Big)
+                } else {
+                    let head = notation::function_name(&function.text).subscript(below);
+                    Piece::atom(Formula::application(head, [body.signed()]))
+                };
+                Form::scalar(piece)
             }
             ExpressionKind::Tuple(items) => self.list(items, Fence::Parentheses),
             ExpressionKind::List(items) => self.list(items, Fence::Brackets),
@@ -279,14 +285,16 @@ fn last_name(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-fn big_operator(name: &str) -> BigOperator {
-    let reduction = match name {
-        "max" => Some(Reduction::Maximum),
-        "min" => Some(Reduction::Minimum),
-        "prod" => Some(Reduction::Product),
-        _ => None,
-    };
-    reduction.map_or(BigOperator::Sum, super::index::big_operator)
+/// The sign of a reduction over indices, where it has one.
+fn big_operator(name: &str) -> Option<BigOperator> {
+    Some(match name {
+        "sum" => BigOperator::Sum,
+        "prod" => BigOperator::Product,
+        "max" => BigOperator::Maximum,
+        "min" => BigOperator::Minimum,
+        "mean" => BigOperator::Mean,
+        _ => return None,
+    })
 }
 
 fn compared(sign: Operator, left: Form, right: Form) -> Form {

@@ -29,6 +29,8 @@ pub(super) fn number(value: Number) -> Piece {
                 [ratio.numer(), ratio.denom()].map(|part| whole(&part.to_string()));
             Piece::atom(above.over(below))
         }
+        Number::Real(std::f64::consts::PI) => Piece::atom(Formula::name("pi")),
+        Number::Real(std::f64::consts::E) => Piece::atom(Formula::name("e")),
         other => decimal(other.to_f64()),
     };
     if value.is_negative() {

@@ -189,6 +189,14 @@ impl Scope {
                 };
                 Some(Form::scalar(Piece::atom(norm)))
             }
+            ("ones", [_]) if plain => match &arguments.positional[0].kind {
+                ExpressionKind::Tuple(sizes) if sizes.len() == 2 => {
+                    let factors = vec![Form::ones().piece, Form::ones().into_row().piece];
+                    Some(Form::new(Piece::product(factors), Shape::Matrix))
+                }
+                ExpressionKind::Tuple(_) => None,
+                _ => Some(Form::ones()),
+            },
             ("eye", [size]) if plain => {
                 let formula = Formula::variable("I").indexed([size.piece.clone().signed()]);
                 Some(Form::new(Piece::atom(formula), Shape::Matrix))
