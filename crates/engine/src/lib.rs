@@ -1,1 +1,22 @@
-//! Backprove's engine.
+//! Backprove's engine: programs are lowered to plans, and plans run at the speed of the hardware.
+//!
+//! A plan is made once for given sizes and precision. It knows every matrix product and every loop, has all
+//! its memory, and allocates nothing while it runs. The same inputs give the same bytes on any number of threads.
+//! This crate must never derive anything: what it runs is what the calculus wrote.
+
+mod block;
+mod contract;
+mod error;
+mod fuse;
+mod kernels;
+mod lower;
+mod memory;
+mod nest;
+mod plan;
+mod schedule;
+mod stabilise;
+mod term;
+
+pub use error::Error;
+pub use kernels::real::Real;
+pub use plan::Plan;

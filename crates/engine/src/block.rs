@@ -1,0 +1,260 @@
+//! Terms as programs for the block interpreter: a list of operations on values, each a block of
+//! elements, equal values computed once, each given a register. Nothing here knows strides or memory.
+
+use std::collections::HashMap;
+
+use backprove_calculus::Function;
+
+use crate::term::{ArrayId, Axis, Binary, Constant, Position, Term, Unary};
+
+/// What the interpreter can do with blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    /// `a * b + c`
+    MultiplyAdd,
+    /// `c - a * b`
+    MultiplySubtract,
+    Unary(Unary),
+    Binary(Binary),
+    Select,
+    Table(&'static Function),
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Value {
+    Constant(Constant),
+    /// An array at positions; a computed position is another value.
+    Load(ArrayId, Vec<Place>),
+    Coordinate(Axis),
+    Operation(Operation, Vec<usize>),
+}
+
+/// Where an axis of an array is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Axis(Axis),
+    Literal(usize),
+    /// At the value with this number.
+    Value(usize),
+}
+
+/// A program: values in the order in which they are computed.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    pub values: Vec<Value>,
+    /// The values that are stored or reduced, in the order of the statements.
+    pub results: Vec<usize>,
+    known: HashMap<Value, usize>,
+    /// Arrays whose elements at the program's own axes are values already.
+    stored: HashMap<ArrayId, usize>,
+}
+
+impl Block {
+    /// Adds a statement's body. Loads of `target` at its own axes by later statements are served from the register.
+    pub(crate) fn push(&mut self, target: ArrayId, body: &Term) {
+        let value = self.value(body);
+        self.results.push(value);
+        self.stored.insert(target, value);
+    }
+
+    fn insert(&mut self, value: Value) -> usize {
+        if let Some(known) = self.known.get(&value) {
+            return *known;
+        }
+        self.values.push(value.clone());
+        let number = self.values.len() - 1;
+        self.known.insert(value, number);
+        number
+    }
+
+    fn operation(&mut self, operation: Operation, arguments: &[usize]) -> usize {
+        self.insert(Value::Operation(operation, arguments.to_vec()))
+    }
+
+    fn value(&mut self, term: &Term) -> usize {
+        match term {
+            Term::Constant(value) => self.insert(Value::Constant(*value)),
+            Term::Coordinate(axis) => self.insert(Value::Coordinate(*axis)),
+            Term::Load(array, positions) => {
+                if let Some(stored) = self.stored.get(array) {
+                    return *stored;
+                }
+                let places = positions
+                    .iter()
+                    .map(|position| match position {
+                        Position::Axis(axis) => Place::Axis(*axis),
+                        Position::Literal(value) => Place::Literal(*value),
+                        Position::Computed(term) => Place::Value(self.value(term)),
+                    })
+                    .collect();
+                self.insert(Value::Load(*array, places))
+            }
+            Term::Add(parts) => self.addition(parts),
+            Term::Multiply(parts) => self.product(parts),
+            Term::Unary(operation, argument) => {
+                let argument = self.value(argument);
+                self.operation(Operation::Unary(*operation), &[argument])
+            }
+            Term::Binary(operation, pair) => {
+                let arguments = [self.value(&pair.0), self.value(&pair.1)];
+                self.operation(Operation::Binary(*operation), &arguments)
+            }
+            Term::Select(triple) => {
+                let (condition, yes, no) = &**triple;
+                let arguments = [condition, yes, no].map(|part| self.value(part));
+                self.operation(Operation::Select, &arguments)
+            }
+            Term::Table(function, parts) => {
+                let arguments: Vec<usize> = parts.iter().map(|part| self.value(part)).collect();
+                self.operation(Operation::Table(function), &arguments)
+            }
+        }
+    }
+
+    /// Plain terms first, then products are added or subtracted in one operation each.
+    fn addition(&mut self, parts: &[Term]) -> usize {
+        let negated = |part: &Term| match part {
+            Term::Multiply(factors) if factors[0] == Term::constant(-1.0) => {
+                Some(Term::multiply(factors[1..].to_vec()))
+            }
+            _ => None,
+        };
+        let simple = |part: &Term| !matches!(part, Term::Multiply(_));
+        let start = parts.iter().position(simple);
+        let start = start.or_else(|| parts.iter().position(|part| negated(part).is_none()));
+        let start = start.unwrap_or(0);
+        let mut sum = self.value(&parts[start]);
+        for (place, part) in parts.iter().enumerate() {
+            if place == start {
+                continue;
+            }
+            let (positive, subtract) = match negated(part) {
+                Some(positive) => (positive, true),
+                None => (part.clone(), false),
+            };
+            let divides = |factor: &Term| matches!(factor, Term::Unary(Unary::Reciprocal, _));
+            if let Term::Multiply(factors) = &positive
+                && !factors.iter().any(divides)
+            {
+                let last = factors.len() - 1;
+                let left = self.product(&factors[..last]);
+                let right = self.value(&factors[last]);
+                let operation = if subtract {
+                    Operation::MultiplySubtract
+                } else {
+                    Operation::MultiplyAdd
+                };
+                sum = self.operation(operation, &[left, right, sum]);
+                continue;
+            }
+            let value = self.value(&positive);
+            let operation = if subtract {
+                Operation::Subtract
+            } else {
+                Operation::Add
+            };
+            sum = self.operation(operation, &[sum, value]);
+        }
+        sum
+    }
+
+    /// Factors are multiplied in order, those that divide last.
+    fn product(&mut self, factors: &[Term]) -> usize {
+        let mut above: Option<usize> = None;
+        let mut below: Option<usize> = None;
+        for factor in factors {
+            let (term, side) = match factor {
+                Term::Unary(Unary::Reciprocal, argument) => (&**argument, &mut below),
+                _ => (factor, &mut above),
+            };
+            let value = match side {
+                Some(before) => {
+                    let before = *before;
+                    let value = self.value(term);
+                    self.operation(Operation::Multiply, &[before, value])
+                }
+                None => self.value(term),
+            };
+            if matches!(factor, Term::Unary(Unary::Reciprocal, _)) {
+                below = Some(value);
+            } else {
+                above = Some(value);
+            }
+        }
+        match (above, below) {
+            (Some(above), Some(below)) => {
+                self.operation(Operation::Binary(Binary::Divide), &[above, below])
+            }
+            (Some(above), None) => above,
+            (None, Some(below)) => {
+                self.operation(Operation::Unary(Unary::Reciprocal), &[below])
+            }
+            (None, None) => self.value(&Term::ONE),
+        }
+    }
+
+    /// A register for each value, shared where lives do not overlap, and how many there are. Constants,
+    /// loads at no axis and results keep theirs throughout.
+    pub(crate) fn registers(&self) -> (Vec<usize>, usize) {
+        let mut last = vec![0; self.values.len()];
+        for (number, value) in self.values.iter().enumerate() {
+            for argument in value.arguments() {
+                last[argument] = number;
+            }
+        }
+        for (number, value) in self.values.iter().enumerate() {
+            if value.is_fixed() || self.results.contains(&number) {
+                last[number] = usize::MAX;
+            }
+        }
+        let mut free: Vec<usize> = Vec::new();
+        let mut count = 0;
+        let mut registers: Vec<usize> = Vec::new();
+        for number in 0..self.values.len() {
+            let register = free.pop().unwrap_or_else(|| {
+                count += 1;
+                count - 1
+            });
+            registers.push(register);
+            for earlier in 0..number {
+                // Freed only after this value has its own: no operation writes over its arguments.
+                if last[earlier] == number {
+                    free.push(registers[earlier]);
+                }
+            }
+        }
+        (registers, count)
+    }
+}
+
+impl Value {
+    /// The values that it is computed from.
+    pub(crate) fn arguments(&self) -> Vec<usize> {
+        match self {
+            Self::Constant(_) | Self::Coordinate(_) => Vec::new(),
+            Self::Load(_, places) => places
+                .iter()
+                .filter_map(|place| match place {
+                    Place::Value(value) => Some(*value),
+                    _ => None,
+                })
+                .collect(),
+            Self::Operation(_, arguments) => arguments.clone(),
+        }
+    }
+
+    /// Whether it is the same in every block.
+    pub(crate) fn is_fixed(&self) -> bool {
+        match self {
+            Self::Constant(_) => true,
+            Self::Load(_, places) => places
+                .iter()
+                .all(|place| matches!(place, Place::Literal(_))),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What happens to statements before they are scheduled: dead ones go, element-wise ones move into their
+//! consumers, and updates are placed over the inputs that they replace. Every rewrite here keeps values.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::error::Error;
+use crate::lower::Lowered;
+use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Statement, Term};
+
+/// Statements ready to be scheduled.
+#[derive(Debug)]
+pub(crate) struct Fused {
+    pub arrays: Vec<Array>,
+    /// In an order that respects every dependence.
+    pub statements: Vec<Statement>,
+    /// Arrays that take the place of an input: the input's value is gone once they are written.
+    pub replaces: HashMap<ArrayId, ArrayId>,
+    /// Arrays that are read after a run.
+    pub kept: BTreeSet<ArrayId>,
+    pub names: HashMap<String, ArrayId>,
+}
+
+/// Fuses what `outputs` and `updates` (input, equation) need.
+pub(crate) fn fuse(
+    lowered: Lowered,
+    outputs: &[&str],
+    updates: &[(&str, &str)],
+) -> Result<Fused, Error> {
+    let Lowered {
+        arrays,
+        mut statements,
+        names,
+    } = lowered;
+    let find = |name: &str| {
+        let found = names.get(name).copied();
+        found.ok_or_else(|| Error::new(format!("the program defines no `{name}`")))
+    };
+    let mut kept = BTreeSet::new();
+    for output in outputs {
+        kept.insert(find(output)?);
+    }
+    let mut pairs = Vec::new();
+    for (input, equation) in updates {
+        let (input_id, source) = (find(input)?, find(equation)?);
+        if arrays[input_id.0].origin != Origin::Input {
+            return Err(Error::new(format!("`{input}` is not an input")));
+        }
+        if arrays[input_id.0].shape != arrays[source.0].shape {
+            return Err(Error::new(format!(
+                "`{equation}` cannot replace `{input}`: the shapes differ"
+            )));
+        }
+        pairs.push((input_id, source));
+    }
+    let mut needed = kept.clone();
+    needed.extend(pairs.iter().map(|(_, source)| *source));
+    drop_dead(&mut statements, &needed);
+    test_rectified(&mut statements);
+    inline(&mut statements, &needed);
+    let mut fused = Fused {
+        arrays,
+        statements,
+        replaces: HashMap::new(),
+        kept,
+        names,
+    };
+    fused.place_updates(&pairs);
+    Ok(fused)
+}
+
+/// Removes statements whose targets nothing needs.
+fn drop_dead(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
+    let mut live = needed.clone();
+    let mut keep: Vec<bool> = Vec::new();
+    for statement in statements.iter().rev() {
+        let alive = live.contains(&statement.target);
+        if alive {
+            live.extend(statement.body.arrays());
+        }
+        keep.push(alive);
+    }
+    keep.reverse();
+    let mut flags = keep.into_iter();
+    statements.retain(|_| flags.next().unwrap_or(true));
+}
+
+/// `Z > 0` is `A > 0` where `A = max(Z, 0)`: then `Z` itself need not be kept.
+fn test_rectified(statements: &mut [Statement]) {
+    let mut rectified: HashMap<ArrayId, ArrayId> = HashMap::new();
+    for statement in statements.iter() {
+        if let Term::Binary(Binary::Maximum, pair) = &statement.body
+            && statement.is_map()
+            && pair.1 == Term::ZERO
+            && let Term::Load(array, _) = &pair.0
+            && statement.reads_in_place(*array)
+        {
+            rectified.entry(*array).or_insert(statement.target);
+        }
+    }
+    let mut defined: BTreeSet<ArrayId> = BTreeSet::new();
+    for statement in statements {
+        statement.body = replace_tests(&statement.body, &|array| {
+            let image = rectified.get(&array).copied();
+            image.filter(|image| defined.contains(image))
+        });
+        defined.insert(statement.target);
+    }
+}
+
+fn replace_tests(term: &Term, image: &dyn Fn(ArrayId) -> Option<ArrayId>) -> Term {
+    let all = |parts: &[Term]| -> Vec<Term> {
+        parts
+            .iter()
+            .map(|part| replace_tests(part, image))
+            .collect()
+    };
+    match term {
+        Term::Binary(Binary::Greater, pair) => {
+            if pair.1 == Term::ZERO
+                && let Term::Load(array, positions) = &pair.0
+                && let Some(image) = image(*array)
+            {
+                let load = Term::Load(image, positions.clone());
+                return Term::binary(Binary::Greater, load, Term::ZERO);
+            }
+            term.clone()
+        }
+        Term::Add(parts) => Term::add(all(parts)),
+        Term::Multiply(parts) => Term::multiply(all(parts)),
+        Term::Select(triple) => Term::Select(
+            (
+                replace_tests(&triple.0, image),
+                replace_tests(&triple.1, image),
+                replace_tests(&triple.2, image),
+            )
+                .into(),
+        ),
+        _ => term.clone(),
+    }
+}
+
+/// Work that is repeated where an element-wise value moves into a larger loop than its own.
+const CHEAP: usize = 1;
+
+/// Moves element-wise statements into their consumers where that saves a pass.
+fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
+    let mut place = 0;
+    while place < statements.len() {
+        let statement = &statements[place];
+        let target = statement.target;
+        if !statement.is_map() || needed.contains(&target) {
+            place += 1;
+            continue;
+        }
+        let mut uses = 0;
+        let mut fits = true;
+        let trivial = matches!(statement.body, Term::Load(..) | Term::Constant(_));
+        for consumer in &statements[place + 1..] {
+            let before = uses;
+            consumer.body.walk(&mut |term| {
+                uses += usize::from(matches!(term, Term::Load(array, _) if *array == target));
+            });
+            if uses > before {
+                let plain = matches!(&statement.body, Term::Load(_, positions) if distinct(positions));
+                fits &= plain || !consumer.is_product();
+                fits &= trivial
+                    || consumer.volume() <= statement.volume()
+                    || statement.body.weight() <= CHEAP;
+            }
+        }
+        if uses == 0 || !fits || (uses > 1 && !trivial) {
+            place += 1;
+            continue;
+        }
+        let body = statements.remove(place).body;
+        for consumer in &mut statements[place..] {
+            if !consumer.body.arrays().contains(&target) {
+                continue;
+            }
+            consumer.body = consumer.body.rebuild(
+                &mut |array, positions| {
+                    if array == target {
+                        body.at(&|axis| positions[axis].clone())
+                    } else {
+                        Term::Load(array, positions)
+                    }
+                },
+                &Position::Axis,
+            );
+        }
+    }
+}
+
+fn distinct(positions: &[Position]) -> bool {
+    positions.iter().enumerate().all(|(place, position)| {
+        matches!(position, Position::Axis(_)) && !positions[..place].contains(position)
+    })
+}
+
+impl Statement {
+    /// Whether it is a sum over the product of two plain loads, each with an axis of its own that
+    /// stays, and a reduced axis that they share: a (batched) matrix product.
+    pub(crate) fn is_product(&self) -> bool {
+        let Term::Multiply(factors) = &self.body else {
+            return false;
+        };
+        let [Term::Load(_, left), Term::Load(_, right)] = &**factors else {
+            return false;
+        };
+        if self.is_map() || self.combine != Combine::Sum || !distinct(left) || !distinct(right) {
+            return false;
+        }
+        let own = |mine: &[Position], other: &[Position]| {
+            mine.iter().any(|position| {
+                !other.contains(position)
+                    && matches!(position, Position::Axis(axis) if *axis < self.rank)
+            })
+        };
+        let reduced_in = |positions: &[Position]| {
+            (self.rank..self.extents.len()).all(|axis| positions.contains(&Position::Axis(axis)))
+        };
+        own(left, right) && own(right, left) && reduced_in(left) && reduced_in(right)
+    }
+}
+
+impl Fused {
+    fn place_updates(&mut self, pairs: &[(ArrayId, ArrayId)]) {
+        for (input, source) in pairs {
+            let writer = self
+                .statements
+                .iter()
+                .position(|statement| statement.target == *source);
+            let free = writer.is_some_and(|place| {
+                let statement = &self.statements[place];
+                statement.is_map()
+                    && statement.reads_in_place(*input)
+                    && !self.replaces.contains_key(source)
+            });
+            if free {
+                self.replaces.insert(*source, *input);
+                if let Some(order) = self.topological() {
+                    self.reorder(&order);
+                    continue;
+                }
+                self.replaces.remove(source);
+            }
+            self.kept.insert(*source);
+            let shape = self.arrays[input.0].shape.clone();
+            let positions = (0..shape.len()).map(Position::Axis).collect();
+            self.statements.push(Statement {
+                target: *input,
+                rank: shape.len(),
+                extents: shape,
+                combine: Combine::Sum,
+                body: Term::Load(*source, positions),
+            });
+        }
+        if let Some(order) = self.topological() {
+            self.reorder(&order);
+        }
+    }
+
+    /// The input whose storage `target` overwrites, if any.
+    pub(crate) fn overwrites(&self, target: ArrayId) -> Option<ArrayId> {
+        if self.arrays[target.0].origin == Origin::Input {
+            return Some(target);
+        }
+        self.replaces.get(&target).copied()
+    }
+
+    /// For each statement those that must run before it.
+    pub(crate) fn dependences(&self) -> Vec<Vec<usize>> {
+        let mut writer: HashMap<ArrayId, usize> = HashMap::new();
+        for (place, statement) in self.statements.iter().enumerate() {
+            if self.arrays[statement.target.0].origin != Origin::Input {
+                writer.insert(statement.target, place);
+            }
+        }
+        let mut all = Vec::new();
+        for (place, statement) in self.statements.iter().enumerate() {
+            let reads = statement.body.arrays();
+            let mut before: Vec<usize> = reads
+                .iter()
+                .filter_map(|array| writer.get(array).copied())
+                .collect();
+            if let Some(input) = self.overwrites(statement.target) {
+                for (reader, other) in self.statements.iter().enumerate() {
+                    if reader != place && other.body.arrays().contains(&input) {
+                        before.push(reader);
+                    }
+                }
+            }
+            before.sort_unstable();
+            before.dedup();
+            all.push(before);
+        }
+        all
+    }
+
+    /// An order that respects all dependences and otherwise keeps the present one; `None` if there is none.
+    fn topological(&self) -> Option<Vec<usize>> {
+        let before = self.dependences();
+        let mut done = vec![false; before.len()];
+        let mut order = Vec::new();
+        while order.len() < before.len() {
+            let next = (0..before.len())
+                .find(|place| !done[*place] && before[*place].iter().all(|other| done[*other]))?;
+            done[next] = true;
+            order.push(next);
+        }
+        Some(order)
+    }
+
+    fn reorder(&mut self, order: &[usize]) {
+        let sorted = order
+            .iter()
+            .map(|place| self.statements[*place].clone())
+            .collect();
+        self.statements = sorted;
+    }
+}

@@ -1,0 +1,458 @@
+//! Runs loop nests block by block: each value of a block is computed by one kernel over elements that stay in
+//! the nearest cache. Nothing here chooses what is computed or in which order.
+
+use super::real::{Kernel, Real, Reducer};
+use crate::block::{Operation, Value};
+use crate::nest::{Access, Nest, Output};
+use crate::term::Combine;
+
+/// Elements of a block.
+pub(crate) const BLOCK: usize = 512;
+
+/// More axes than this are refused when a plan is made.
+pub(crate) const MOST_AXES: usize = 12;
+
+/// A nest with its kernels looked up.
+#[derive(Debug)]
+pub(crate) struct Ready<T> {
+    nest: Nest,
+    steps: Vec<Action<T>>,
+    reducer: Option<(Combine, Reducer<T>, Kernel<T>)>,
+}
+
+#[derive(Debug)]
+enum Action<T> {
+    /// Filled before the first block.
+    Fixed,
+    Load,
+    Coordinate(usize),
+    Kernel(Kernel<T>, [usize; 3]),
+    Table(fn(&[f64]) -> f64, Vec<usize>),
+}
+
+/// The registers and addresses that one thread works with.
+#[derive(Debug)]
+pub(crate) struct Scratch<T> {
+    registers: Vec<T>,
+    addresses: Vec<*mut T>,
+    arguments: Vec<f64>,
+}
+
+// SAFETY: the addresses are only meaningful during a call of `run`, which sets them anew.
+unsafe impl<T: Send> Send for Scratch<T> {}
+
+impl<T: Real> Scratch<T> {
+    /// Room for every nest in `nests`.
+    pub(crate) fn new<'a>(nests: impl Iterator<Item = &'a Ready<T>>) -> Self {
+        let (mut registers, mut values, mut arguments) = (0, 0, 0);
+        for ready in nests {
+            registers = registers.max(ready.nest.registers);
+            values = values.max(ready.nest.values.len());
+            for step in &ready.steps {
+                if let Action::Table(_, list) = step {
+                    arguments = arguments.max(list.len());
+                }
+            }
+        }
+        Self {
+            registers: vec![T::ZERO; registers * BLOCK],
+            addresses: vec![std::ptr::null_mut(); values],
+            arguments: vec![0.0; arguments],
+        }
+    }
+}
+
+impl<T: Real> Ready<T> {
+    /// Looks the kernels up.
+    pub(crate) fn new(nest: Nest) -> Self {
+        let steps = nest
+            .values
+            .iter()
+            .map(|step| match &step.value {
+                value if value.is_fixed() => Action::Fixed,
+                Value::Constant(_) | Value::Load(..) => Action::Load,
+                Value::Coordinate(axis) => Action::Coordinate(*axis),
+                Value::Operation(operation, arguments) => action(*operation, arguments),
+            })
+            .collect();
+        let reducer = match &nest.output {
+            Output::Store(_) => None,
+            Output::Rows { combine, .. } | Output::Columns { combine, .. } => {
+                Some((*combine, T::reducer(*combine), T::combiner(*combine)))
+            }
+        };
+        Self {
+            nest,
+            steps,
+            reducer,
+        }
+    }
+
+    /// Runs the rows `from..to`.
+    ///
+    /// # Safety
+    /// `arena` holds every element that the plan laid out, and nobody else writes what these rows touch.
+    pub(crate) unsafe fn run(
+        &self,
+        arena: *mut T,
+        from: usize,
+        to: usize,
+        scratch: &mut Scratch<T>,
+    ) {
+        let nest = &self.nest;
+        let count = nest.extents.len();
+        let mut extents = [1; MOST_AXES];
+        extents[..count].copy_from_slice(&nest.extents);
+        let mut restricted = (0, 0);
+        if let Some((axis, scale)) = nest.rows {
+            extents[axis] = (to - from) * scale;
+            restricted = (axis, from * scale);
+        }
+        let tile = Tile {
+            ready: self,
+            arena,
+            extents,
+            restricted,
+            row: from,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { tile.run(scratch) };
+    }
+}
+
+fn action<T: Real>(operation: Operation, arguments: &[usize]) -> Action<T> {
+    if let Some(kernel) = T::kernel(operation) {
+        let mut three = [arguments[0]; 3];
+        three[..arguments.len()].copy_from_slice(arguments);
+        return Action::Kernel(kernel, three);
+    }
+    Action::Table(super::elementwise::scalar(operation), arguments.to_vec())
+}
+
+struct Tile<'a, T> {
+    ready: &'a Ready<T>,
+    arena: *mut T,
+    extents: [usize; MOST_AXES],
+    /// An axis and where the tile starts on it.
+    restricted: (usize, usize),
+    /// The tile's first row.
+    row: usize,
+}
+
+/// Consecutive elements of the nest: whole rows of the last axis, or a piece of one.
+#[derive(Clone, Copy)]
+struct Piece {
+    row: usize,
+    rows: usize,
+    column: usize,
+    /// Elements of each row.
+    width: usize,
+}
+
+impl<T: Real> Tile<'_, T> {
+    unsafe fn run(&self, scratch: &mut Scratch<T>) {
+        let count = self.ready.nest.extents.len();
+        let inner = self.extents[count - 1];
+        let outer: usize = self.extents[..count - 1].iter().product();
+        let registers = scratch.registers.as_mut_ptr();
+        for (place, step) in self.ready.nest.values.iter().enumerate() {
+            // SAFETY: the scratch holds a block for each register.
+            let register = unsafe { registers.add(step.register * BLOCK) };
+            scratch.addresses[place] = register;
+            let value = match &step.value {
+                Value::Constant(value) => T::from_f64(value.0),
+                // SAFETY: the offset lies in the arena.
+                value if value.is_fixed() => unsafe { *self.arena.add(step.access.offset) },
+                _ => continue,
+            };
+            // SAFETY: as above.
+            unsafe { std::slice::from_raw_parts_mut(register, BLOCK) }.fill(value);
+        }
+        let mut total = Accumulator::new(self.ready.reducer.map(|(combine, ..)| combine));
+        if inner >= BLOCK {
+            for row in 0..outer {
+                for column in (0..inner).step_by(BLOCK) {
+                    let width = BLOCK.min(inner - column);
+                    let piece = Piece {
+                        row,
+                        rows: 1,
+                        column,
+                        width,
+                    };
+                    // SAFETY: the piece lies within the tile.
+                    unsafe { self.piece(piece, scratch, &mut total) };
+                }
+            }
+            return;
+        }
+        let together = BLOCK / inner;
+        for row in (0..outer).step_by(together) {
+            let piece = Piece {
+                row,
+                rows: together.min(outer - row),
+                column: 0,
+                width: inner,
+            };
+            // SAFETY: the piece lies within the tile.
+            unsafe { self.piece(piece, scratch, &mut total) };
+        }
+    }
+
+    unsafe fn piece(&self, piece: Piece, scratch: &mut Scratch<T>, total: &mut Accumulator) {
+        let nest = &self.ready.nest;
+        let size = piece.rows * piece.width;
+        let inner = self.extents[nest.extents.len() - 1];
+        let flat = piece.row * inner + piece.column;
+        let registers = scratch.registers.as_mut_ptr();
+        for (place, (step, action)) in nest.values.iter().zip(&self.ready.steps).enumerate() {
+            // SAFETY (this and below): registers hold a block each; offsets were laid out for these extents.
+            let mut result = unsafe { registers.add(step.register * BLOCK) };
+            match action {
+                Action::Fixed => continue,
+                Action::Load => {
+                    scratch.addresses[place] =
+                        unsafe { self.load(&step.access, piece, flat, result, &scratch.addresses) };
+                }
+                Action::Coordinate(axis) => unsafe { self.coordinates(*axis, piece, result) },
+                Action::Kernel(kernel, [a, b, c]) => {
+                    if let Some(offset) = step.direct {
+                        let row_size = self.flat_rows();
+                        result = unsafe { self.arena.add(offset + row_size + flat) };
+                        scratch.addresses[place] = result;
+                    }
+                    let addresses = &scratch.addresses;
+                    unsafe { kernel(addresses[*a], addresses[*b], addresses[*c], result, size) };
+                }
+                Action::Table(function, list) => {
+                    if let Some(offset) = step.direct {
+                        let row_size = self.flat_rows();
+                        result = unsafe { self.arena.add(offset + row_size + flat) };
+                        scratch.addresses[place] = result;
+                    }
+                    let arguments = &mut scratch.arguments[..list.len()];
+                    for element in 0..size {
+                        for (argument, value) in arguments.iter_mut().zip(list) {
+                            *argument =
+                                unsafe { (*scratch.addresses[*value].add(element)).to_f64() };
+                        }
+                        unsafe { *result.add(element) = T::from_f64(function(arguments)) };
+                    }
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.output(piece, flat, &scratch.addresses, total) };
+    }
+
+    /// Elements of a dense array over the nest before the tile's first row.
+    fn flat_rows(&self) -> usize {
+        let (axis, start) = self.restricted;
+        let count = self.ready.nest.extents.len();
+        start * self.extents[axis + 1..count].iter().product::<usize>()
+    }
+
+    unsafe fn output(
+        &self,
+        piece: Piece,
+        flat: usize,
+        addresses: &[*mut T],
+        total: &mut Accumulator,
+    ) {
+        let size = piece.rows * piece.width;
+        match &self.ready.nest.output {
+            Output::Store(stores) => {
+                for store in stores {
+                    let from = addresses[store.value];
+                    // SAFETY: stores are dense over the nest; a block is never stored over itself.
+                    unsafe {
+                        let to = self.arena.add(store.offset + self.flat_rows() + flat);
+                        std::ptr::copy(from, to, size);
+                    }
+                }
+            }
+            Output::Rows {
+                value,
+                offset,
+                rows_per_element,
+                row_size,
+                ..
+            } => {
+                let Some((_, reducer, _)) = self.ready.reducer else {
+                    return;
+                };
+                let inner = self.extents[self.ready.nest.extents.len() - 1];
+                let whole = piece.column + piece.width == inner;
+                for turn in 0..piece.rows {
+                    // SAFETY: the block holds the piece; the target an element for each of these rows.
+                    let part = unsafe { reducer(addresses[*value].add(turn * piece.width), piece.width) };
+                    total.push(part.to_f64());
+                    let row = piece.row + turn;
+                    if whole && (row + 1).is_multiple_of(*rows_per_element) {
+                        let element = row / rows_per_element + self.row * row_size;
+                        let sum = T::from_f64(total.take());
+                        unsafe { *self.arena.add(offset + element) = sum };
+                    }
+                }
+            }
+            Output::Columns {
+                value,
+                offset,
+                rows_per_element,
+                row_size,
+                ..
+            } => {
+                let Some((_, _, combiner)) = self.ready.reducer else {
+                    return;
+                };
+                let inner = self.extents[self.ready.nest.extents.len() - 1];
+                for turn in 0..piece.rows {
+                    let row = piece.row + turn;
+                    let element = row / rows_per_element * inner + piece.column;
+                    // SAFETY: as above.
+                    unsafe {
+                        let to = self.arena.add(offset + self.row * row_size + element);
+                        let from = addresses[*value].add(turn * piece.width);
+                        if row.is_multiple_of(*rows_per_element) {
+                            std::ptr::copy_nonoverlapping(from, to, piece.width);
+                        } else {
+                            combiner(to, from, from, to, piece.width);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The address of a load's elements: in place where they lie side by side, else gathered in `register`.
+    unsafe fn load(
+        &self,
+        access: &Access,
+        piece: Piece,
+        flat: usize,
+        register: *mut T,
+        addresses: &[*mut T],
+    ) -> *mut T {
+        let count = self.ready.nest.extents.len();
+        let (axis, start) = self.restricted;
+        let base = access.offset + start * access.strides[axis];
+        let stride = access.strides[count - 1];
+        // SAFETY: the plan was laid out for these extents; computed positions are compared with theirs.
+        unsafe {
+            if access.computed.is_empty() {
+                if access.dense {
+                    return self.arena.add(base + flat);
+                }
+                if piece.rows == 1 && stride == 1 {
+                    let offset = self.row_offset(access, piece.row) + base + piece.column;
+                    return self.arena.add(offset);
+                }
+            }
+            for turn in 0..piece.rows {
+                let offset = self.row_offset(access, piece.row + turn) + base + piece.column * stride;
+                let to = register.add(turn * piece.width);
+                let from = self.arena.add(offset);
+                if !access.computed.is_empty() {
+                    for element in 0..piece.width {
+                        let mut moved = element * stride;
+                        let mut inside = true;
+                        for (value, stride, extent) in &access.computed {
+                            let at = *addresses[*value].add(turn * piece.width + element);
+                            let at = at.to_f64();
+                            let whole = at as usize;
+                            #[expect(clippy::float_cmp, reason = "a position is a whole number")]
+                            let valid = whole as f64 == at && whole < *extent;
+                            inside &= valid;
+                            moved += if valid { whole * stride } else { 0 };
+                        }
+                        *to.add(element) = if inside { *from.add(moved) } else { T::ZERO };
+                    }
+                } else if stride == 0 {
+                    std::slice::from_raw_parts_mut(to, piece.width).fill(*from);
+                } else if stride == 1 {
+                    std::ptr::copy_nonoverlapping(from, to, piece.width);
+                } else {
+                    for element in 0..piece.width {
+                        *to.add(element) = *from.add(element * stride);
+                    }
+                }
+            }
+        }
+        register
+    }
+
+    /// The offset of a row of the last axis, counted from the tile's first.
+    fn row_offset(&self, access: &Access, row: usize) -> usize {
+        let outer = self.ready.nest.extents.len() - 1;
+        let mut rest = row;
+        let mut offset = 0;
+        for axis in (1..outer).rev() {
+            offset += rest % self.extents[axis] * access.strides[axis];
+            rest /= self.extents[axis];
+        }
+        if outer > 0 {
+            offset += rest * access.strides[0];
+        }
+        offset
+    }
+
+    unsafe fn coordinates(&self, axis: usize, piece: Piece, register: *mut T) {
+        let count = self.ready.nest.extents.len();
+        let start = if self.restricted.0 == axis {
+            self.restricted.1
+        } else {
+            0
+        };
+        for turn in 0..piece.rows {
+            // SAFETY: a register holds the piece.
+            let to = unsafe { register.add(turn * piece.width) };
+            let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
+            if axis == count - 1 {
+                for (element, slot) in to.iter_mut().enumerate() {
+                    *slot = T::from_f64((start + piece.column + element) as f64);
+                }
+            } else {
+                let below: usize = self.extents[axis + 1..count - 1].iter().product();
+                let coordinate = (piece.row + turn) / below % self.extents[axis];
+                to.fill(T::from_f64((start + coordinate) as f64));
+            }
+        }
+    }
+}
+
+/// Combines the parts of one element in double precision.
+struct Accumulator {
+    combine: Combine,
+    value: f64,
+}
+
+impl Accumulator {
+    fn new(combine: Option<Combine>) -> Self {
+        let combine = combine.unwrap_or(Combine::Sum);
+        let mut accumulator = Self {
+            combine,
+            value: 0.0,
+        };
+        accumulator.take();
+        accumulator
+    }
+
+    fn push(&mut self, part: f64) {
+        self.value = match self.combine {
+            Combine::Sum => self.value + part,
+            Combine::Product => self.value * part,
+            Combine::Maximum => self.value.max(part),
+            Combine::Minimum => self.value.min(part),
+        };
+    }
+
+    /// The value; starts anew.
+    fn take(&mut self) -> f64 {
+        let start = match self.combine {
+            Combine::Sum => 0.0,
+            Combine::Product => 1.0,
+            Combine::Maximum => f64::NEG_INFINITY,
+            Combine::Minimum => f64::INFINITY,
+        };
+        std::mem::replace(&mut self.value, start)
+    }
+}

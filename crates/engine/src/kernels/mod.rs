@@ -1,0 +1,15 @@
+//! The kernels: the only place with `unsafe` code or vector instructions. A kernel gets addresses and
+//! strides that a plan has laid out; it never decides what to compute.
+
+#![allow(
+    unsafe_code,
+    reason = "kernels work on parts of one arena that several threads write at once"
+)]
+
+pub(crate) mod elementwise;
+pub(crate) mod loops;
+pub(crate) mod pool;
+pub(crate) mod product;
+pub(crate) mod real;
+pub(crate) mod run;
+mod special;

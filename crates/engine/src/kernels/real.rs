@@ -1,0 +1,87 @@
+//! The two precisions that plans run in. Nothing here computes.
+
+use std::fmt::Debug;
+
+use super::elementwise::{Kernels, Level};
+use crate::block::Operation;
+use crate::term::Combine;
+
+/// A precision that plans run in: `f32` or `f64`.
+pub trait Real: sealed::Precision {}
+
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// A kernel over a block: up to three operands, the result, the number of elements. The result may be one
+/// of the operands, but not overlap one otherwise.
+pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usize);
+
+/// A kernel that combines the elements of a block into one.
+pub(crate) type Reducer<T> = unsafe fn(*const T, usize) -> T;
+
+pub(crate) mod sealed {
+    use super::{Combine, Debug, Kernel, Operation, Reducer};
+
+    /// What the engine needs of a precision.
+    pub trait Precision: Copy + Default + PartialEq + PartialOrd + Debug + Send + Sync + 'static {
+        /// Its name in Rust.
+        const NAME: &'static str;
+        /// Zero.
+        const ZERO: Self;
+        /// The nearest value.
+        fn from_f64(value: f64) -> Self;
+        /// The exact value as a double.
+        fn to_f64(self) -> f64;
+        /// The kernel of an operation on blocks; `None` if it works element by element.
+        fn kernel(operation: Operation) -> Option<Kernel<Self>>;
+        /// The kernel that combines a block into one element.
+        fn reducer(combine: Combine) -> Reducer<Self>;
+        /// The kernel that combines a block into another, element by element.
+        fn combiner(combine: Combine) -> Kernel<Self>;
+        /// `target = left @ right`, or `target += factor * left @ right`.
+        ///
+        /// # Safety
+        /// All elements that offsets and strides reach must be valid, those of the target for writing and
+        /// by nobody else meanwhile.
+        unsafe fn multiply(call: super::super::product::Call<Self>);
+    }
+}
+
+macro_rules! precision {
+    ($type:ty, $name:literal, $kernels:ident) => {
+        impl sealed::Precision for $type {
+            const NAME: &'static str = $name;
+            const ZERO: Self = 0.0;
+
+            #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
+            fn from_f64(value: f64) -> Self {
+                value as Self
+            }
+
+            #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            fn kernel(operation: Operation) -> Option<Kernel<Self>> {
+                Kernels::<Self>::kernel(Level::detect(), operation)
+            }
+
+            fn reducer(combine: Combine) -> Reducer<Self> {
+                Kernels::<Self>::reducer(Level::detect(), combine)
+            }
+
+            fn combiner(combine: Combine) -> Kernel<Self> {
+                Kernels::<Self>::combiner(Level::detect(), combine)
+            }
+
+            unsafe fn multiply(call: super::product::Call<Self>) {
+                // SAFETY: the caller's promise is passed on.
+                unsafe { super::product::multiply(call) }
+            }
+        }
+    };
+}
+
+precision!(f32, "f32", Float);
+precision!(f64, "f64", Double);

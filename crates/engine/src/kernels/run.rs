@@ -1,0 +1,118 @@
+//! The arena, and the tasks of a stage on it. Which tasks may run side by side was settled by the schedule.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::loops::{Ready, Scratch};
+use super::pool::Pool;
+use super::product;
+use super::real::Real;
+use crate::memory::ALIGNMENT;
+use crate::nest::Product;
+
+/// One kernel of a plan.
+#[derive(Debug)]
+pub(crate) enum Kernel<T> {
+    /// A matrix product.
+    Product(Product),
+    /// A loop nest.
+    Loop(Ready<T>),
+}
+
+/// Kernels, one after the other, on some rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub kernels: Range<usize>,
+    pub rows: Range<usize>,
+}
+
+/// The scratch space of each thread; a lock is only ever taken by the thread that owns its entry.
+pub(crate) struct Scratches<T>(Vec<Mutex<Scratch<T>>>);
+
+impl<T: Real> Scratches<T> {
+    /// Room for all kernels on so many threads.
+    pub(crate) fn new(threads: usize, kernels: &[Kernel<T>]) -> Self {
+        let loops = || {
+            kernels.iter().filter_map(|kernel| match kernel {
+                Kernel::Loop(ready) => Some(ready),
+                Kernel::Product(_) => None,
+            })
+        };
+        let scratch = |_| Mutex::new(Scratch::new(loops()));
+        Self((0..threads).map(scratch).collect())
+    }
+}
+
+/// The memory of a plan.
+pub(crate) struct Arena<T> {
+    memory: Vec<T>,
+    /// Where the first aligned element is.
+    start: usize,
+    size: usize,
+}
+
+/// An address that tasks on several threads share; they write disjoint elements.
+struct Shared<T>(*mut T);
+
+// SAFETY: the schedule gives tasks of one stage disjoint elements to write, and none that another reads.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn address(&self) -> *mut T {
+        self.0
+    }
+}
+
+impl<T: Real> Arena<T> {
+    /// An arena of so many elements, all zero.
+    pub(crate) fn new(size: usize) -> Self {
+        let memory = vec![T::ZERO; size + ALIGNMENT];
+        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<T>());
+        Self {
+            start: start.min(ALIGNMENT),
+            memory,
+            size,
+        }
+    }
+
+    /// All elements.
+    pub(crate) fn elements(&self) -> &[T] {
+        &self.memory[self.start..self.start + self.size]
+    }
+
+    /// All elements, to be written.
+    pub(crate) fn elements_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..self.start + self.size]
+    }
+
+    /// Runs the tasks of one stage.
+    pub(crate) fn run(
+        &mut self,
+        tasks: &[Task],
+        kernels: &[Kernel<T>],
+        scratches: &Scratches<T>,
+        pool: &Pool,
+    ) {
+        let shared = Shared(self.elements_mut().as_mut_ptr());
+        pool.run(tasks.len(), &|worker, number| {
+            let task = &tasks[number];
+            let scratch = scratches.0[worker].lock();
+            let mut scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
+            for kernel in &kernels[task.kernels.clone()] {
+                let (from, to) = (task.rows.start, task.rows.end);
+                // SAFETY: the layout placed everything that the kernels reach within the arena, and the schedule
+                // gives the tasks of a stage disjoint rows of their targets.
+                unsafe {
+                    match kernel {
+                        Kernel::Product(product) => {
+                            product::run(product, shared.address(), from, to);
+                        }
+                        Kernel::Loop(ready) => {
+                            ready.run(shared.address(), from, to, &mut scratch);
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,380 @@
+//! Plans: what a program becomes for given sizes, and its memory. Nothing here decides how a statement is
+//! computed; that was settled when the plan was made.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use backprove_calculus::Program;
+
+use crate::error::Error;
+use crate::fuse::{self, Fused};
+use crate::kernels::loops::{MOST_AXES, Ready};
+use crate::kernels::pool::Pool;
+use crate::kernels::real::Real;
+use crate::kernels::run::{Arena, Kernel, Scratches, Task};
+use crate::lower::lower;
+use crate::memory::{self, Layout};
+use crate::nest::{self, Places, Product};
+use crate::schedule::{self, Group};
+use crate::term::{Array, ArrayId, Combine, Origin, Printed, Statement, letter};
+
+/// A program made ready to run at given sizes in the precision `T`.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use backprove_calculus::{Dim, Equation, Expr, Index, Program, Tensor};
+/// use backprove_engine::Plan;
+///
+/// // Y[s, n] = sum[m](X[s, m] * W[n, m])
+/// let (rows, inner, columns) = (Dim::symbol("S"), Dim::symbol("M"), Dim::symbol("N"));
+/// let x = Tensor::new("X", vec![rows.clone(), inner.clone()]);
+/// let w = Tensor::new("W", vec![columns.clone(), inner.clone()]);
+/// let (s, n, m) = (Index::new("s", rows.clone()), Index::new("n", columns.clone()), Index::new("m", inner));
+/// let product = Expr::product([
+///     Expr::access(&x, &[s.clone(), m.clone()]),
+///     Expr::access(&w, &[n.clone(), m.clone()]),
+/// ]);
+/// let program = Program {
+///     inputs: vec![x, w],
+///     functions: Vec::new(),
+///     equations: vec![Equation {
+///         target: Tensor::new("Y", vec![rows, columns]),
+///         indices: vec![s, n],
+///         body: Expr::sum(&[m], product),
+///         matrix: None,
+///     }],
+/// };
+/// let sizes = HashMap::from([("S".to_owned(), 1), ("M".to_owned(), 2), ("N".to_owned(), 3)]);
+/// let mut plan = Plan::<f32>::compile(&program, &sizes, &["Y"], &[])?;
+/// plan.set("X", &[1.0, 2.0])?;
+/// plan.set("W", &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+/// plan.run();
+/// assert_eq!(plan.get("Y")?, &[1.0, 2.0, 3.0]);
+/// # Ok::<(), backprove_engine::Error>(())
+/// ```
+pub struct Plan<T: Real> {
+    arrays: Vec<Array>,
+    names: HashMap<String, ArrayId>,
+    /// Arrays that may be read after a run.
+    readable: Vec<ArrayId>,
+    layout: Layout,
+    arena: Arena<T>,
+    kernels: Vec<Kernel<T>>,
+    /// The tasks of each level.
+    stages: Vec<Vec<Task>>,
+    scratches: Scratches<T>,
+    pool: Pool,
+    description: String,
+}
+
+impl<T: Real> Plan<T> {
+    /// Plans `program` at `sizes`. Only what `outputs` and `updates` need is computed. An update `(input, equation)`
+    /// gives the input the equation's value at the end of each run. Two threads are used where the work is worth it,
+    /// see [`Self::threads`].
+    pub fn compile(
+        program: &Program,
+        sizes: &HashMap<String, usize>,
+        outputs: &[&str],
+        updates: &[(&str, &str)],
+    ) -> Result<Self, Error> {
+        let fused = fuse::fuse(lower(program, sizes)?, outputs, updates)?;
+        if let Some(statement) = fused
+            .statements
+            .iter()
+            .find(|statement| statement.extents.len() > MOST_AXES)
+        {
+            let name = &fused.arrays[statement.target.0].name;
+            return Err(Error::new(format!(
+                "`{name}` runs over more than {MOST_AXES} axes"
+            )));
+        }
+        let groups = schedule::schedule(&fused);
+        let layout = memory::place(&fused, &groups);
+        let mut builder = Builder {
+            fused: &fused,
+            layout: &layout,
+            kernels: Vec::new(),
+            description: String::new(),
+        };
+        let stages = builder.stages(&groups);
+        let Builder {
+            kernels,
+            description,
+            ..
+        } = builder;
+        let pool = Pool::new(2);
+        let scratches = Scratches::new(pool.threads(), &kernels);
+        let mut names = fused.names.clone();
+        names.retain(|_, array| layout.offset(*array).is_some());
+        let inputs = (0..fused.arrays.len()).map(ArrayId);
+        let inputs = inputs.filter(|array| fused.arrays[array.0].origin == Origin::Input);
+        let readable = fused.kept.iter().copied().chain(inputs);
+        let readable = readable.chain(fused.replaces.keys().copied()).collect();
+        Ok(Self {
+            arena: Arena::new(layout.size),
+            readable,
+            names,
+            layout,
+            kernels,
+            stages,
+            scratches,
+            pool,
+            description,
+            arrays: fused.arrays,
+        })
+    }
+
+    /// Uses up to `count` threads from now on, the calling one included. The results are the same bytes for any number.
+    #[must_use]
+    pub fn threads(mut self, count: usize) -> Self {
+        self.pool = Pool::new(count);
+        self.scratches = Scratches::new(self.pool.threads(), &self.kernels);
+        self
+    }
+
+    fn find(&self, name: &str) -> Result<ArrayId, Error> {
+        let found = self.names.get(name).copied();
+        found
+            .filter(|array| self.readable.contains(array))
+            .ok_or_else(|| Error::new(format!("the plan holds no `{name}`")))
+    }
+
+    fn range(&self, array: ArrayId) -> std::ops::Range<usize> {
+        let start = self.layout.offset(array).unwrap_or(0);
+        start..start + self.arrays[array.0].len()
+    }
+
+    /// The extents of an input or output.
+    pub fn shape(&self, name: &str) -> Result<&[usize], Error> {
+        Ok(&self.arrays[self.find(name)?.0].shape)
+    }
+
+    /// The elements of an input, row-major, to be written before a run.
+    pub fn input_mut(&mut self, name: &str) -> Result<&mut [T], Error> {
+        let array = self.find(name)?;
+        if self.arrays[array.0].origin != Origin::Input {
+            return Err(Error::new(format!("`{name}` is not an input")));
+        }
+        let range = self.range(array);
+        Ok(&mut self.arena.elements_mut()[range])
+    }
+
+    /// Copies the elements of an input, row-major.
+    pub fn set(&mut self, name: &str, values: &[T]) -> Result<(), Error> {
+        let input = self.input_mut(name)?;
+        if input.len() != values.len() {
+            return Err(Error::new(format!(
+                "`{name}` has {} elements, not {}",
+                input.len(),
+                values.len()
+            )));
+        }
+        input.copy_from_slice(values);
+        Ok(())
+    }
+
+    /// Copies the elements of an input of labels; each must be below the number of classes.
+    pub fn set_labels(&mut self, name: &str, labels: &[u32]) -> Result<(), Error> {
+        let classes = self.arrays[self.find(name)?.0].classes;
+        let Some(classes) = classes else {
+            return Err(Error::new(format!("`{name}` holds no labels")));
+        };
+        if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
+            return Err(Error::new(format!(
+                "the label {label} of `{name}` is not below {classes}"
+            )));
+        }
+        let input = self.input_mut(name)?;
+        if input.len() != labels.len() {
+            return Err(Error::new(format!(
+                "`{name}` has {} elements, not {}",
+                input.len(),
+                labels.len()
+            )));
+        }
+        for (slot, label) in input.iter_mut().zip(labels) {
+            *slot = T::from_f64(f64::from(*label));
+        }
+        Ok(())
+    }
+
+    /// The elements of an output, an input or an update, row-major, as the last run left them.
+    pub fn get(&self, name: &str) -> Result<&[T], Error> {
+        let array = self.find(name)?;
+        Ok(&self.arena.elements()[self.range(array)])
+    }
+
+    /// Computes everything once, from the present inputs.
+    pub fn run(&mut self) {
+        for stage in &self.stages {
+            self.arena
+                .run(stage, &self.kernels, &self.scratches, &self.pool);
+        }
+    }
+
+    /// The plan as text: each stage with its statements, kernels, shapes and tiles.
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+}
+
+struct Builder<'a, T> {
+    fused: &'a Fused,
+    layout: &'a Layout,
+    kernels: Vec<Kernel<T>>,
+    description: String,
+}
+
+impl<T: Real> Builder<'_, T> {
+    fn stages(&mut self, groups: &[Group]) -> Vec<Vec<Task>> {
+        let levels = groups.iter().map(|group| group.level + 1).max();
+        let mut stages = Vec::new();
+        let _ = writeln!(
+            self.description,
+            "plan in {}: {} arrays in {} bytes",
+            T::NAME,
+            self.fused.arrays.len(),
+            self.layout.size * size_of::<T>()
+        );
+        for level in 0..levels.unwrap_or(0) {
+            let _ = writeln!(self.description, "stage {level}");
+            let mut tasks = Vec::new();
+            for group in groups.iter().filter(|group| group.level == level) {
+                let tiles = group.tiles(&self.fused.statements);
+                let _ = writeln!(
+                    self.description,
+                    "  {} rows in {} tiles",
+                    group.rows,
+                    tiles.len()
+                );
+                let first = self.kernels.len();
+                self.group(group);
+                let last = self.kernels.len();
+                let work: f64 = group
+                    .members
+                    .iter()
+                    .map(|member| schedule::work(&self.fused.statements[*member]))
+                    .sum();
+                for (from, to) in &tiles {
+                    let task = Task {
+                        kernels: first..last,
+                        rows: *from..*to,
+                    };
+                    tasks.push((work / tiles.len() as f64, task));
+                }
+            }
+            // Large tasks first: the last ones to finish are small.
+            tasks.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+            stages.push(tasks.into_iter().map(|(_, task)| task).collect());
+        }
+        stages
+    }
+
+    fn group(&mut self, group: &Group) {
+        let places = Places {
+            arrays: &self.fused.arrays,
+            layout: self.layout,
+        };
+        let mut members = group.members.iter().peekable();
+        while let Some(member) = members.next() {
+            let statement = &self.fused.statements[*member];
+            if statement.is_product()
+                && let Some(product) = nest::product(statement, &places)
+            {
+                self.describe_product(statement, &product);
+                self.kernels.push(Kernel::Product(product));
+                continue;
+            }
+            let mut together = vec![statement];
+            while statement.is_map()
+                && let Some(next) = members.peek()
+                && self.joins(&together, &self.fused.statements[**next])
+            {
+                together.push(&self.fused.statements[**next]);
+                members.next();
+            }
+            self.describe_loop(&together);
+            let nest = nest::nest(&together, &places);
+            self.kernels.push(Kernel::Loop(Ready::new(nest)));
+        }
+    }
+
+    /// Whether an element-wise statement can run in the same loop as those before it.
+    fn joins(&self, before: &[&Statement], next: &Statement) -> bool {
+        next.is_map()
+            && next.extents == before[0].extents
+            && before.iter().all(|earlier| {
+                let whole = next.reads_in_place(earlier.target);
+                let overwritten = self.fused.overwrites(earlier.target);
+                let kept = overwritten.is_none_or(|input| !next.body.arrays().contains(&input));
+                let replaced = self.fused.overwrites(next.target);
+                let free = replaced.is_none_or(|input| {
+                    !earlier.body.arrays().contains(&input) || earlier.reads_in_place(input)
+                });
+                whole && kept && free
+            })
+    }
+
+    fn head(&self, statement: &Statement) -> String {
+        let axes: Vec<String> = (0..statement.rank).map(letter).collect();
+        let name = &self.fused.arrays[statement.target.0].name;
+        let place = match self.fused.overwrites(statement.target) {
+            Some(input) => format!(" over {}", self.fused.arrays[input.0].name),
+            None => String::new(),
+        };
+        format!("{name}[{}]{place}", axes.join(", "))
+    }
+
+    fn body(&self, statement: &Statement) -> String {
+        let body = Printed(&statement.body, &self.fused.arrays).to_string();
+        if statement.is_map() {
+            return body;
+        }
+        let reduced: Vec<String> = (statement.rank..statement.extents.len())
+            .map(letter)
+            .collect();
+        let combine = match statement.combine {
+            Combine::Sum => "sum",
+            Combine::Maximum => "max",
+            Combine::Minimum => "min",
+            Combine::Product => "prod",
+        };
+        format!("{combine}[{}]({body})", reduced.join(", "))
+    }
+
+    fn describe_product(&mut self, statement: &Statement, product: &Product) {
+        let [rows, columns, depth] = product.shape;
+        let around: usize = product.loops.iter().map(|outer| outer.extent).product();
+        let times = if around > 1 {
+            format!(" {around} times")
+        } else {
+            String::new()
+        };
+        let line = format!(
+            "    product {rows}x{columns}x{depth}{times}: {} = {}",
+            self.head(statement),
+            self.body(statement)
+        );
+        let _ = writeln!(self.description, "{line}");
+    }
+
+    fn describe_loop(&mut self, statements: &[&Statement]) {
+        for (place, statement) in statements.iter().enumerate() {
+            let kind = if place == 0 { "loop" } else { "and " };
+            let extents: Vec<String> = statement.extents.iter().map(usize::to_string).collect();
+            let line = format!(
+                "    {kind} {}: {} = {}",
+                extents.join("x"),
+                self.head(statement),
+                self.body(statement)
+            );
+            let _ = writeln!(self.description, "{line}");
+        }
+    }
+}
+
+impl<T: Real> std::fmt::Debug for Plan<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.description)
+    }
+}
