@@ -190,9 +190,7 @@ impl Block {
                 self.operation(Operation::Binary(Binary::Divide), &[above, below])
             }
             (Some(above), None) => above,
-            (None, Some(below)) => {
-                self.operation(Operation::Unary(Unary::Reciprocal), &[below])
-            }
+            (None, Some(below)) => self.operation(Operation::Unary(Unary::Reciprocal), &[below]),
             (None, None) => self.value(&Term::ONE),
         }
     }
@@ -215,7 +213,13 @@ impl Block {
         let mut count = 0;
         let mut registers: Vec<usize> = Vec::new();
         for number in 0..self.values.len() {
-            let register = free.pop().unwrap_or_else(|| {
+            // What is filled once before the first block shares its register with nobody.
+            let shared = if self.values[number].is_fixed() {
+                None
+            } else {
+                free.pop()
+            };
+            let register = shared.unwrap_or_else(|| {
                 count += 1;
                 count - 1
             });

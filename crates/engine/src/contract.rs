@@ -101,7 +101,7 @@ impl<'a> Problem<'a> {
             .collect();
         let mut best: Vec<Option<(f64, Tree)>> = vec![None; full + 1];
         for members in 1..=full {
-            if members.count_ones() == 1 {
+            if members.is_power_of_two() {
                 best[members] = Some((0.0, Tree::Leaf(members.trailing_zeros() as usize)));
                 continue;
             }
@@ -165,7 +165,11 @@ mod tests {
     #[test]
     fn a_chain_is_contracted_from_the_narrow_end() {
         // A[0,1] B[1,2] x[2]: the vector first.
-        let tree = order(&[vec![0, 1], vec![1, 2], vec![2]], &[1, 2], &[100, 100, 100]);
+        let tree = order(
+            &[vec![0, 1], vec![1, 2], vec![2]],
+            &[1, 2],
+            &[100, 100, 100],
+        );
         let pair = |left, right| Tree::Pair(Box::new(left), Box::new(right));
         let right = pair(Tree::Leaf(1), Tree::Leaf(2));
         assert_eq!(tree, pair(Tree::Leaf(0), right));

@@ -161,7 +161,8 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
                 uses += usize::from(matches!(term, Term::Load(array, _) if *array == target));
             });
             if uses > before {
-                let plain = matches!(&statement.body, Term::Load(_, positions) if distinct(positions));
+                let plain =
+                    matches!(&statement.body, Term::Load(_, positions) if distinct(positions));
                 fits &= plain || !consumer.is_product();
                 fits &= trivial
                     || consumer.volume() <= statement.volume()

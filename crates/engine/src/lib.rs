@@ -4,6 +4,7 @@
 //! its memory, and allocates nothing while it runs. The same inputs give the same bytes on any number of threads.
 //! This crate must never derive anything: what it runs is what the calculus wrote.
 
+mod apply;
 mod block;
 mod contract;
 mod error;

@@ -4,15 +4,13 @@
 
 use std::collections::HashMap;
 
-use backprove_calculus::functions::Body;
-use backprove_calculus::{
-    Callee, Dim, Equation, Expr, Fact, FunctionName, Index, Node, Program, Reduction, Tensor,
-};
+use backprove_calculus::{Dim, Equation, Expr, Fact, Index, Node, Program, Reduction, Tensor};
 
+use crate::apply::{call, definition, equal, power};
 use crate::contract::{self, Tree};
 use crate::error::Error;
 use crate::stabilise::Stabiliser;
-use crate::term::{Array, ArrayId, Axis, Binary, Combine, Origin, Position, Statement, Term, Unary};
+use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term};
 
 /// A program as statements in the order of dependence.
 #[derive(Debug)]
@@ -45,6 +43,17 @@ pub(crate) fn lower(program: &Program, sizes: &HashMap<String, usize>) -> Result
         statements: lowering.statements,
         names: lowering.names,
     })
+}
+
+/// What a factor of a sum says about a bound axis.
+enum Known {
+    /// It takes this position only.
+    Position(Axis, Position),
+    /// The factor is one.
+    One,
+    /// The factor is zero everywhere.
+    Zero,
+    Nothing,
 }
 
 /// What identifies a statement up to the names of its axes.
@@ -82,8 +91,7 @@ impl Lowering<'_> {
         let extent = self.extent(index.extent())?;
         self.extents.push(extent);
         let axis = self.extents.len() - 1;
-        self.environment
-            .insert(index.clone(), Position::Axis(axis));
+        self.environment.insert(index.clone(), Position::Axis(axis));
         Ok(axis)
     }
 
@@ -186,6 +194,9 @@ impl Lowering<'_> {
                 Ok(power(base, exponent))
             }
             Node::Call(callee, arguments) => {
+                if let Some(meaning) = definition(callee, arguments) {
+                    return self.term(&meaning);
+                }
                 let arguments: Result<Vec<_>, _> = arguments
                     .iter()
                     .map(|argument| self.term(argument))
@@ -302,80 +313,76 @@ impl Lowering<'_> {
         factors: &mut Vec<Expr>,
     ) -> Result<bool, Error> {
         let mut place = 0;
-        while place < factors.len() {
-            let (axis, position) = match factors[place].node() {
-                Node::Delta(left, right) => {
-                    let (left, right) = (self.position(left)?, self.position(right)?);
-                    if left == right {
-                        factors.remove(place);
-                        continue;
-                    }
-                    let choice = [(&left, &right), (&right, &left)]
-                        .into_iter()
-                        .find_map(|(from, to)| match (from, to) {
-                            (Position::Axis(axis), Position::Axis(other))
-                                if bound.contains(axis)
-                                    && self.extents[*other] <= self.extents[*axis] =>
-                            {
-                                Some((*axis, to.clone()))
-                            }
-                            _ => None,
-                        });
-                    match choice {
-                        Some(choice) => choice,
-                        None => {
-                            place += 1;
-                            continue;
-                        }
-                    }
+        while let Some(factor) = factors.get(place).cloned() {
+            match self.known_position(&factor, bound)? {
+                Known::Nothing => place += 1,
+                Known::One => {
+                    factors.remove(place);
                 }
-                Node::Indicator(index, value) => {
-                    let (position, value) = (self.position(index)?, self.term(&value.clone())?);
-                    let Position::Axis(axis) = position else {
-                        place += 1;
-                        continue;
-                    };
-                    let extent = self.extents[axis];
-                    if !bound.contains(&axis) || value.axes().contains(&axis) {
-                        place += 1;
-                        continue;
-                    }
-                    match &value {
-                        Term::Constant(number) => {
-                            let whole = number.0 as usize;
-                            #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
-                            if whole as f64 != number.0 || whole >= extent {
-                                return Ok(false);
-                            }
-                            (axis, Position::Literal(whole))
-                        }
-                        Term::Load(array, _)
-                            if self.arrays[array.0]
-                                .classes
-                                .is_some_and(|classes| classes <= extent) =>
-                        {
-                            (axis, Position::Computed(Box::new(value)))
-                        }
-                        _ => {
-                            place += 1;
-                            continue;
+                Known::Zero => return Ok(false),
+                Known::Position(axis, position) => {
+                    factors.remove(place);
+                    bound.retain(|candidate| *candidate != axis);
+                    for index in indices {
+                        if self.environment.get(index) == Some(&Position::Axis(axis)) {
+                            self.environment.insert(index.clone(), position.clone());
                         }
                     }
-                }
-                _ => {
-                    place += 1;
-                    continue;
-                }
-            };
-            factors.remove(place);
-            bound.retain(|candidate| *candidate != axis);
-            for index in indices {
-                if self.environment.get(index) == Some(&Position::Axis(axis)) {
-                    self.environment.insert(index.clone(), position.clone());
                 }
             }
         }
         Ok(true)
+    }
+
+    /// What a factor says about the position of a bound axis.
+    fn known_position(&mut self, factor: &Expr, bound: &[Axis]) -> Result<Known, Error> {
+        match factor.node() {
+            Node::Delta(left, right) => {
+                let (left, right) = (self.position(left)?, self.position(right)?);
+                if left == right {
+                    return Ok(Known::One);
+                }
+                for (from, to) in [(&left, &right), (&right, &left)] {
+                    if let (Position::Axis(axis), Position::Axis(other)) = (from, to)
+                        && bound.contains(axis)
+                        && self.extents[*other] <= self.extents[*axis]
+                    {
+                        return Ok(Known::Position(*axis, to.clone()));
+                    }
+                }
+                Ok(Known::Nothing)
+            }
+            Node::Indicator(index, value) => {
+                let (position, value) = (self.position(index)?, self.term(value)?);
+                let Position::Axis(axis) = position else {
+                    return Ok(Known::Nothing);
+                };
+                if !bound.contains(&axis) || value.axes().contains(&axis) {
+                    return Ok(Known::Nothing);
+                }
+                let extent = self.extents[axis];
+                Ok(match &value {
+                    Term::Constant(number) => {
+                        let whole = number.0 as usize;
+                        #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
+                        if whole as f64 == number.0 && whole < extent {
+                            Known::Position(axis, Position::Literal(whole))
+                        } else {
+                            Known::Zero
+                        }
+                    }
+                    Term::Load(array, _)
+                        if self.arrays[array.0]
+                            .classes
+                            .is_some_and(|classes| classes <= extent) =>
+                    {
+                        Known::Position(axis, Position::Computed(Box::new(value)))
+                    }
+                    _ => Known::Nothing,
+                })
+            }
+            _ => Ok(Known::Nothing),
+        }
     }
 
     /// Contracts `operands` in the order of `tree`; sums over every bound axis that is not in `outside`.
@@ -468,7 +475,7 @@ impl Lowering<'_> {
             let positions = order.iter().map(|place| Position::Axis(free[*place]));
             return Term::Load(*array, positions.collect());
         }
-        let layout = self.layout(&term, &free, bound.is_empty());
+        let layout = layout(&term, &free, bound.is_empty());
         let statement_extents = extents(&layout);
         let shape = statement_extents[..layout.len()].to_vec();
         let name = format!("t{}", self.arrays.len());
@@ -487,131 +494,40 @@ impl Lowering<'_> {
         self.known.insert(key, (target, order));
         Term::Load(target, layout.into_iter().map(Position::Axis).collect())
     }
+}
 
-    /// The order of a temporary's axes: from the outermost scope inwards, so that what an equation asks
-    /// for is laid out as the target is; an element-wise temporary follows its largest operand instead.
-    fn layout(&self, term: &Term, free: &[Axis], element_wise: bool) -> Vec<Axis> {
-        let mut layout = free.to_vec();
-        layout.sort_unstable();
-        if !element_wise {
-            return layout;
-        }
-        let mut natural: Vec<Axis> = Vec::new();
-        term.walk(&mut |part| {
-            if let Term::Load(_, positions) = part {
-                let axes: Vec<Axis> = positions
-                    .iter()
-                    .filter_map(|position| match position {
-                        Position::Axis(axis) => Some(*axis),
-                        _ => None,
-                    })
-                    .collect();
-                if axes.len() > natural.len() {
-                    natural = axes;
-                }
+/// The order of a temporary's axes: from the outermost scope inwards, so that what an equation asks
+/// for is laid out as the target is; an element-wise temporary follows its largest operand instead.
+fn layout(term: &Term, free: &[Axis], element_wise: bool) -> Vec<Axis> {
+    let mut layout = free.to_vec();
+    layout.sort_unstable();
+    if !element_wise {
+        return layout;
+    }
+    let mut natural: Vec<Axis> = Vec::new();
+    term.walk(&mut |part| {
+        if let Term::Load(_, positions) = part {
+            let axes: Vec<Axis> = positions
+                .iter()
+                .filter_map(|position| match position {
+                    Position::Axis(axis) => Some(*axis),
+                    _ => None,
+                })
+                .collect();
+            if axes.len() > natural.len() {
+                natural = axes;
             }
-        });
-        let mut seen = Vec::new();
-        natural.retain(|axis| {
-            let fresh = free.contains(axis) && !seen.contains(axis);
-            seen.push(*axis);
-            fresh
-        });
-        layout.retain(|axis| !natural.contains(axis));
-        layout.extend(natural);
-        layout
-    }
-}
-
-/// One where both are equal, zero elsewhere.
-fn equal(left: &Term, right: &Term) -> Term {
-    if left == right {
-        return Term::ONE;
-    }
-    Term::binary(Binary::Equal, left.clone(), right.clone())
-}
-
-fn power(base: Term, exponent: Term) -> Term {
-    let Some(value) = exponent.as_constant() else {
-        return Term::binary(Binary::Power, base, exponent);
-    };
-    if let Some(number) = base.as_constant() {
-        return Term::constant(number.powf(value));
-    }
-    let positive = |base: Term, value: f64| -> Option<Term> {
-        Some(match value {
-            0.5 => Term::unary(Unary::Sqrt, base),
-            1.0 => base,
-            1.5 => Term::multiply([base.clone(), Term::unary(Unary::Sqrt, base)]),
-            2.0 => Term::unary(Unary::Square, base),
-            3.0 => Term::multiply([Term::unary(Unary::Square, base.clone()), base]),
-            4.0 => Term::unary(Unary::Square, Term::unary(Unary::Square, base)),
-            _ => return None,
-        })
-    };
-    if value == 0.0 {
-        return Term::ONE;
-    }
-    if value > 0.0 {
-        if let Some(term) = positive(base.clone(), value) {
-            return term;
         }
-    } else if let Some(term) = positive(base.clone(), -value) {
-        return Term::unary(Unary::Reciprocal, term);
-    }
-    Term::binary(Binary::Power, base, exponent)
-}
-
-fn call(callee: &Callee, arguments: Vec<Term>) -> Result<Term, Error> {
-    let name = callee.name();
-    let FunctionName::Known(function) = &callee.function else {
-        return Err(Error::new(format!(
-            "the function `{name}` is abstract: it has no values"
-        )));
-    };
-    if !callee.derivatives.is_empty() {
-        return Err(Error::new(format!(
-            "the derivative of `{name}` is not worked out"
-        )));
-    }
-    let unary = match name {
-        "exp" => Some(Unary::Exp),
-        "log" => Some(Unary::Log),
-        "tanh" => Some(Unary::Tanh),
-        "sigmoid" => Some(Unary::Sigmoid),
-        "erf" => Some(Unary::Erf),
-        "sqrt" => Some(Unary::Sqrt),
-        "abs" => Some(Unary::Abs),
-        "square" => Some(Unary::Square),
-        "reciprocal" => Some(Unary::Reciprocal),
-        _ => None,
-    };
-    if let (Some(unary), [argument]) = (unary, arguments.as_slice()) {
-        return Ok(Term::unary(unary, argument.clone()));
-    }
-    let pair = |operation, left: &Term, right: &Term| {
-        Ok(Term::binary(operation, left.clone(), right.clone()))
-    };
-    match (name, arguments.as_slice()) {
-        ("relu", [x]) => pair(Binary::Maximum, x, &Term::ZERO),
-        ("maximum", [x, y]) => pair(Binary::Maximum, x, y),
-        ("minimum", [x, y]) => pair(Binary::Minimum, x, y),
-        ("greater", [x, y]) => pair(Binary::Greater, x, y),
-        ("greater_equal", [x, y]) => pair(Binary::GreaterEqual, x, y),
-        ("less", [x, y]) => pair(Binary::Greater, y, x),
-        ("less_equal", [x, y]) => pair(Binary::GreaterEqual, y, x),
-        ("equal", [x, y]) => pair(Binary::Equal, x, y),
-        ("not_equal", [x, y]) => pair(Binary::NotEqual, x, y),
-        ("where", [condition, yes, no]) => Ok(Term::Select(
-            (condition.clone(), yes.clone(), no.clone()).into(),
-        )),
-        _ => match function.body {
-            Body::Primitive { .. } => Ok(Term::Table(function, arguments.into())),
-            Body::Defined { .. } => Err(Error::new(format!(
-                "the function `{name}` has no values of its own: its definition must be written out first"
-            ))),
-        },
-    }
+    });
+    let mut seen = Vec::new();
+    natural.retain(|axis| {
+        let fresh = free.contains(axis) && !seen.contains(axis);
+        seen.push(*axis);
+        fresh
+    });
+    layout.retain(|axis| !natural.contains(axis));
+    layout.extend(natural);
+    layout
 }
 
 /// Whether a product spans more indices than any of its factors: summing it is a contraction.

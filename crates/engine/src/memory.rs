@@ -34,7 +34,11 @@ struct Span {
 
 /// Places the arrays of all groups.
 pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
-    let end = groups.iter().map(|group| group.level + 1).max().unwrap_or(0);
+    let end = groups
+        .iter()
+        .map(|group| group.level + 1)
+        .max()
+        .unwrap_or(0);
     let mut level_of = vec![0; fused.statements.len()];
     for group in groups {
         for member in &group.members {

@@ -137,7 +137,10 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
     let renumbered = |value: &Value| match value {
         Value::Coordinate(axis) => {
             let image = nest.images[*axis];
-            image.map_or(Value::Constant(crate::term::Constant(0.0)), Value::Coordinate)
+            image.map_or(
+                Value::Constant(crate::term::Constant(0.0)),
+                Value::Coordinate,
+            )
         }
         _ => value.clone(),
     };
@@ -270,9 +273,8 @@ fn order(statement: &Statement, accesses: &[Access]) -> Vec<(usize, Class)> {
         reduced.sort_by_key(|axis| std::cmp::Reverse(largest.strides[*axis]));
     }
     let best = reduced.iter().map(|axis| contiguous(*axis)).max();
-    let across = rank > 0
-        && statement.extents[rank - 1] > 1
-        && contiguous(rank - 1) > best.unwrap_or(0);
+    let across =
+        rank > 0 && statement.extents[rank - 1] > 1 && contiguous(rank - 1) > best.unwrap_or(0);
     let reduced = reduced.into_iter().map(|axis| (axis, Class::Reduced));
     if across {
         order.pop();
@@ -349,7 +351,9 @@ fn collapse(
     if extents.is_empty() || needs_reduced {
         extents.push(1);
         classes.push(Class::Reduced);
-        strides.iter_mut().for_each(|merged| merged.push(0));
+        for merged in &mut strides {
+            merged.push(0);
+        }
     }
     for (access, merged) in accesses.iter_mut().zip(strides) {
         access.strides = merged;

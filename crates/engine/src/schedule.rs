@@ -104,8 +104,8 @@ fn follows_by_row(fused: &Fused, before: usize, after: usize) -> bool {
     let reads = |reader: &Statement, array| {
         !reader.body.arrays().contains(&array) || reader.reads_by_row(array)
     };
-    let written = fused.arrays[first.target.0].origin == Origin::Input
-        || reads(second, first.target);
+    let written =
+        fused.arrays[first.target.0].origin == Origin::Input || reads(second, first.target);
     let replaced = fused
         .overwrites(second.target)
         .is_none_or(|input| reads(first, input));

@@ -31,12 +31,8 @@ impl ExponentialSum {
 
     /// The sum with its maximum subtracted, and that maximum.
     fn shifted(&self) -> (Expr, Expr) {
-        let maximum = Expr::reduce(
-            Reduction::Maximum,
-            &self.indices,
-            self.argument.clone(),
-        )
-        .freshen();
+        let maximum =
+            Expr::reduce(Reduction::Maximum, &self.indices, self.argument.clone()).freshen();
         let argument = Expr::addition([self.argument.clone(), maximum.negate()]);
         let sum = Expr::sum(&self.indices, Expr::apply("exp", vec![argument])).freshen();
         (sum, maximum)

@@ -1,6 +1,8 @@
 //! Kernels over blocks, one loop each, compiled for several instruction sets and chosen at run time.
 //! Loops only: what is computed for one element is in `special`.
 
+#![allow(clippy::float_cmp, reason = "a kernel of equality compares exactly")]
+
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
@@ -237,7 +239,13 @@ macro_rules! precision {
     ($type:ident, $functions:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
         level!($portable, $type, $functions, false);
         #[cfg(target_arch = "x86_64")]
-        level!($avx2, $type, $functions, true, target_feature(enable = "avx2,fma"));
+        level!(
+            $avx2,
+            $type,
+            $functions,
+            true,
+            target_feature(enable = "avx2,fma")
+        );
         #[cfg(target_arch = "x86_64")]
         level!(
             $avx512,

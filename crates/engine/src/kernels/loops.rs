@@ -208,7 +208,7 @@ impl<T: Real> Tile<'_, T> {
             // SAFETY (this and below): registers hold a block each; offsets were laid out for these extents.
             let mut result = unsafe { registers.add(step.register * BLOCK) };
             match action {
-                Action::Fixed => continue,
+                Action::Fixed => {}
                 Action::Load => {
                     scratch.addresses[place] =
                         unsafe { self.load(&step.access, piece, flat, result, &scratch.addresses) };
@@ -284,7 +284,8 @@ impl<T: Real> Tile<'_, T> {
                 let whole = piece.column + piece.width == inner;
                 for turn in 0..piece.rows {
                     // SAFETY: the block holds the piece; the target an element for each of these rows.
-                    let part = unsafe { reducer(addresses[*value].add(turn * piece.width), piece.width) };
+                    let part =
+                        unsafe { reducer(addresses[*value].add(turn * piece.width), piece.width) };
                     total.push(part.to_f64());
                     let row = piece.row + turn;
                     if whole && (row + 1).is_multiple_of(*rows_per_element) {
@@ -348,7 +349,8 @@ impl<T: Real> Tile<'_, T> {
                 }
             }
             for turn in 0..piece.rows {
-                let offset = self.row_offset(access, piece.row + turn) + base + piece.column * stride;
+                let offset =
+                    self.row_offset(access, piece.row + turn) + base + piece.column * stride;
                 let to = register.add(turn * piece.width);
                 let from = self.arena.add(offset);
                 if !access.computed.is_empty() {

@@ -82,7 +82,9 @@ pub(crate) unsafe fn run<T: Real>(product: &Product, arena: *mut T, from: usize,
     let factor = product.accumulate.as_ref().map_or(1.0, |factor| {
         let scalars = factor.scalars.iter();
         // SAFETY: scalars lie in the arena.
-        let product: f64 = scalars.map(|at| unsafe { (*arena.add(*at)).to_f64() }).product();
+        let product: f64 = scalars
+            .map(|at| unsafe { (*arena.add(*at)).to_f64() })
+            .product();
         product * factor.number
     });
     let around = Around {

@@ -23,7 +23,9 @@ pub(crate) mod sealed {
     use super::{Combine, Debug, Kernel, Operation, Reducer};
 
     /// What the engine needs of a precision.
-    pub trait Precision: Copy + Default + PartialEq + PartialOrd + Debug + Send + Sync + 'static {
+    pub trait Precision:
+        Copy + Default + PartialEq + PartialOrd + Debug + Send + Sync + 'static
+    {
         /// Its name in Rust.
         const NAME: &'static str;
         /// Zero.

@@ -1,6 +1,11 @@
 //! One element of each special function. No loops and no choice of instruction set: `FUSED` says whether
 //! `mul_add` is one instruction; without it `mul_add` would be a library call.
 
+#![allow(
+    clippy::inline_always,
+    reason = "these must be compiled into each kernel, with its instruction set"
+)]
+
 /// Functions in single precision.
 pub(super) mod float {
     /// `x * y + z`

@@ -1,0 +1,160 @@
+//! Runs a program in the engine and in the calculus' plain evaluator and compares. Test support only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use backprove_calculus::reference::{Array, Environment, Sizes, evaluate_program};
+use backprove_calculus::{Fact, Program, Tensor};
+use backprove_engine::{Plan, Real};
+
+/// A program from its text.
+pub fn program(text: &str) -> Program {
+    let parsed = backprove_syntax::parse(text);
+    assert_eq!(parsed.diagnostics, [], "{text}");
+    let elaborated = backprove_calculus::elaborate(&parsed.program);
+    assert_eq!(elaborated.diagnostics, [], "{text}");
+    elaborated.program
+}
+
+/// Reproducible numbers in (−1, 1).
+pub struct Source(u64);
+
+impl Source {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(2).wrapping_add(1))
+    }
+
+    pub fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as f64) / f64::from(1_u32 << 30) - 1.0
+    }
+}
+
+/// Values that fit the tensor's facts.
+pub fn sample(tensor: &Tensor, shape: &[usize], sizes: &Sizes, source: &mut Source) -> Vec<f64> {
+    let count = shape.iter().product();
+    (0..count)
+        .map(|_| {
+            let value = source.next();
+            for fact in tensor.facts() {
+                match fact {
+                    Fact::Labels(dim) => {
+                        let classes = sizes.get(dim).unwrap_or(1);
+                        return (f64::midpoint(value, 1.0) * classes as f64).floor();
+                    }
+                    Fact::Positive => return value.abs() + 0.1,
+                    Fact::Unit => return f64::midpoint(value, 1.0) * 0.9 + 0.05,
+                    _ => {}
+                }
+            }
+            // Values of single precision, so that both precisions start from the same.
+            f64::from(value as f32)
+        })
+        .collect()
+}
+
+fn to<T: Real + Convert>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|value| T::convert(*value)).collect()
+}
+
+/// From and to double precision.
+pub trait Convert: Sized {
+    fn convert(value: f64) -> Self;
+    fn back(&self) -> f64;
+}
+
+impl Convert for f32 {
+    fn convert(value: f64) -> Self {
+        value as Self
+    }
+    fn back(&self) -> f64 {
+        f64::from(*self)
+    }
+}
+
+impl Convert for f64 {
+    fn convert(value: f64) -> Self {
+        value
+    }
+    fn back(&self) -> f64 {
+        *self
+    }
+}
+
+/// Compares all of `outputs`, in both precisions.
+pub fn agrees(text: &str, sizes: &[(&str, usize)], outputs: &[&str]) {
+    compare(&program(text), text, sizes, outputs, &[]);
+}
+
+/// Compares outputs and what the updated inputs hold after a run, in both precisions.
+pub fn agrees_after_update(
+    text: &str,
+    sizes: &[(&str, usize)],
+    outputs: &[&str],
+    updates: &[(&str, &str)],
+) {
+    compare(&program(text), text, sizes, outputs, updates);
+}
+
+/// Compares a program that was built by hand.
+pub fn compare(
+    program: &Program,
+    label: &str,
+    sizes: &[(&str, usize)],
+    outputs: &[&str],
+    updates: &[(&str, &str)],
+) {
+    run::<f64>(program, label, sizes, outputs, updates, 1e-12);
+    run::<f32>(program, label, sizes, outputs, updates, 1e-5);
+}
+
+fn run<T: Real + Convert>(
+    program: &Program,
+    label: &str,
+    sizes: &[(&str, usize)],
+    outputs: &[&str],
+    updates: &[(&str, &str)],
+    tolerance: f64,
+) {
+    let known = Sizes::new(sizes.iter().copied());
+    let map: HashMap<String, usize> = sizes
+        .iter()
+        .map(|(name, size)| ((*name).to_owned(), *size))
+        .collect();
+    let mut plan = match Plan::<T>::compile(program, &map, outputs, updates) {
+        Ok(plan) => plan,
+        Err(error) => panic!("{label}: {error}"),
+    };
+    let mut environment = Environment::<f64>::new(known.clone(), 1);
+    let mut source = Source::new(7);
+    for tensor in &program.inputs {
+        let shape = known.shape(tensor).unwrap();
+        let values = sample(tensor, &shape, &known, &mut source);
+        plan.set(tensor.name(), &to::<T>(&values)).unwrap();
+        environment.set(tensor, Array::new(shape, values));
+    }
+    let mut environment = environment.with_program(Arc::new(program.clone()));
+    evaluate_program(&mut environment).unwrap_or_else(|error| panic!("{label}: {error:?}"));
+    plan.run();
+    let pairs = outputs.iter().map(|output| (*output, *output));
+    for (held, name) in pairs.chain(updates.iter().copied()) {
+        let expected = environment.array(name).unwrap().data();
+        let found = plan.get(held).unwrap();
+        assert_eq!(found.len(), expected.len());
+        let scale = expected
+            .iter()
+            .fold(1.0_f64, |scale, value| scale.max(value.abs()));
+        for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let error = (found.back() - expected).abs() / scale;
+            assert!(
+                error <= tolerance,
+                "{label}: {held} at {place}: {} instead of {expected}\n{}",
+                found.back(),
+                plan.describe()
+            );
+        }
+    }
+}

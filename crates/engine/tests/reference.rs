@@ -1,0 +1,174 @@
+//! Plans against the calculus' plain evaluator: written programs that cover each kind of statement.
+
+mod oracle;
+
+use oracle::{agrees, agrees_after_update};
+
+#[test]
+fn a_linear_layer() {
+    agrees(
+        "X[S, M]; W[N, M]; b[N]\nY = X @ W.T + b",
+        &[("S", 5), ("M", 7), ("N", 3)],
+        &["Y"],
+    );
+}
+
+#[test]
+fn products_in_every_layout() {
+    let sizes = [("I", 33), ("J", 20), ("K", 17)];
+    for text in [
+        "A[I, K]; B[K, J]\nY = A @ B",
+        "A[K, I]; B[K, J]\nY = A.T @ B",
+        "A[I, K]; B[J, K]\nY = A @ B.T",
+        "A[K, I]; B[J, K]\nY = A.T @ B.T",
+        "A[K, I]; B[J, K]\nY[j, i] = sum[k](A[k, i] * B[j, k])",
+        "A[I, K]; B[J, K]\nY = 2 * (A @ B.T) * 3",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn batched_and_many_axed_products() {
+    let sizes = [("B", 4), ("I", 6), ("J", 5), ("K", 7), ("L", 3)];
+    for text in [
+        "A[B, I, K]; C[B, K, J]\nY = A @ C",
+        "A[I, B, K]; C[K, B, J]\nY[b, j, i] = sum[k](A[i, b, k] * C[k, b, j])",
+        "A[I, K, L]; C[L, K, J]\nY[i, j] = sum[k, l](A[i, k, l] * C[l, k, j])",
+        "A[I, L, K]; C[K, J]\nY[i, l, j] = sum[k](A[i, l, k] * C[k, j])",
+        "A[I, L, K]; C[K, J]\nY[l, j, i] = sum[k](A[i, l, k] * C[k, j])",
+        "A[I, K]; C[J, K]; D[L, K]\nY[i, j, l] = sum[k](A[i, k] * C[j, k] * D[l, k])",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn chains_and_bilinear_forms() {
+    let sizes = [("I", 6), ("J", 50), ("K", 7), ("L", 9)];
+    for text in [
+        "A[I, J]; B[J, K]; C[K, L]\nY = A @ B @ C",
+        "A[I, J]; B[J, K]; x[K]\nY = A @ B @ x",
+        "x[I]; A[I, J]; y[J]\nY = x @ A @ y",
+        "A[I, I]; X[I, J]\nY = sum(X * (A @ X))",
+        "A[I, J]; B[J, I]\nY = trace(A @ B)",
+        "A[I, J]; B[I, J]; C[I, J]\nY[j, i] = sum[k](A[i, k] * B[i, k] * C[i, j])",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn reductions_along_every_axis() {
+    let sizes = [("I", 40), ("J", 30), ("K", 3)];
+    for text in [
+        "X[I, J]\nY = sum(X)",
+        "X[I, J]\nY = X.sum(axis=0)",
+        "X[I, J]\nY = X.sum(axis=1)",
+        "X[I, J]\nY = max(X, axis=0)",
+        "X[I, J]\nY = min(X, axis=1)",
+        "X[I, J, K]\nY = X.sum(axis=1)",
+        "X[I, J, K]\nY = X.sum(axis=(0, 2))",
+        "X[I, J, K]\nY = max(X, axis=2)",
+        "X[I, K]\nY = prod(X, axis=1)",
+        "X[I, J]\nY = mean(exp(X) * X, axis=1)",
+        "X[I, J]; v[J]; u[I]\nY[j] = sum[i](X[i, j] * u[i] + v[j])",
+        "X[I, J]\nY = var(X, axis=0)",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn long_axes_and_blocks() {
+    let sizes = [("I", 3), ("J", 1700), ("K", 2)];
+    for text in [
+        "X[I, J]; b[J]\nY = X + b",
+        "X[I, J]; b[I]\nY[i, j] = X[i, j] * b[i]",
+        "X[I, J]\nY = sum(X * X, axis=1)",
+        "X[J, I]\nY = sum(X * X, axis=0)",
+        "X[I, J]\nY = X.T",
+        "X[J]\nY = sum(exp(X))",
+        "X[J]\nY[i, j] = X[i] * delta(i, j) + 1",
+        "X[J, K, I]; b[K]\nY[j, k, i] = X[j, k, i] - b[k]",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn functions_of_the_table() {
+    let sizes = [("I", 9), ("J", 11)];
+    for function in backprove_calculus::functions::table() {
+        let arguments = function.arguments.len();
+        let list = ["X", "Z", "V"][..arguments].join(", ");
+        let facts = |argument: usize| match function.domain[argument] {
+            backprove_calculus::functions::Domain::Positive => ": positive",
+            backprove_calculus::functions::Domain::Unit => ": unit",
+            _ => "",
+        };
+        let declarations: Vec<String> = (0..arguments)
+            .map(|argument| format!("{}[I, J]{}", ["X", "Z", "V"][argument], facts(argument)))
+            .collect();
+        let text = format!("{}\nY = {}({list})", declarations.join("; "), function.name);
+        agrees(&text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn deltas_labels_and_literals() {
+    let sizes = [("S", 12), ("C", 5), ("I", 6)];
+    for text in [
+        "X[I, I]\nY[i] = X[i, i]",
+        "X[I, I]\nY = trace(X)",
+        "x[I]\nY[i, j] = x[i] * delta(i, j)",
+        "X[I, I]\nY[i, j] = sum[k](X[i, k] * delta(k, j))",
+        "X[S, C]; t[S]: labels(C)\nY[s] = X[s, t[s]]",
+        "X[S, C]; t[S]: labels(C)\nY = X - one_hot(t, C)",
+        "X[S, I]\nY = X[:, 2]",
+        "X[S, C]; W[C, I]; t[S]: labels(C)\nY = one_hot(t, C) @ W",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn softmax_and_its_relatives() {
+    let sizes = [("S", 12), ("C", 5)];
+    for text in [
+        "X[S, C]\nY = softmax(X, axis=1)",
+        "X[S, C]\nY = log_softmax(X, axis=1)",
+        "X[S, C]\nY = logsumexp(X, axis=1)",
+        "X[S, C]; t[S]: labels(C)\nP = softmax(X, axis=1)\nY = -mean(log(P[s, t[s]] for s))",
+    ]
+    .iter()
+    .take(3)
+    {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
+#[test]
+fn updates_replace_inputs() {
+    let sizes = [("S", 20), ("M", 7), ("N", 6)];
+    agrees_after_update(
+        "X[S, M]; W[N, M]; r[]\nZ = X @ W.T\nG = Z.T @ X\nV = W - r * G",
+        &sizes,
+        &["Z", "G"],
+        &[("W", "V")],
+    );
+    agrees_after_update(
+        "X[S, M]; W[N, M]; U[N, M]\nG = (X @ W.T).T @ X\nV = 0.9 * U + G\nQ = W - 0.1 * V\nR = sum(W * U)",
+        &sizes,
+        &["R"],
+        &[("W", "Q"), ("U", "V")],
+    );
+    agrees_after_update("A[M, M]\nB = A @ A.T", &sizes, &[], &[("A", "B")]);
+    agrees_after_update("A[M, M]\nB = A + A.T", &sizes, &["B"], &[("A", "B")]);
+    agrees_after_update(
+        "x[M]; y[M]\nu = x + y\nv = x * y",
+        &sizes,
+        &[],
+        &[("x", "u"), ("y", "v")],
+    );
+}
