@@ -22,9 +22,7 @@ pub mod sample;
 pub mod shape;
 
 pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
-pub use elaborate::{
-    Elaborated, Value, elaborate, elaborate_definition, elaborate_expression, elaborate_scalar,
-};
+pub use elaborate::{Elaborated, Value, elaborate, elaborate_definition, elaborate_expression};
 pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
 pub use functions::Function;
 pub use index::{Dim, Index};

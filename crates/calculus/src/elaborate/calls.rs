@@ -72,6 +72,18 @@ impl Elaborator<'_> {
         self.meaning(library, name)
     }
 
+    /// Whether a dotted name is neither known nor known to be missing.
+    pub(super) fn called_path_is_unknown(&self, path: &str) -> bool {
+        let Some((library, name)) = libraries::split(path) else {
+            return true;
+        };
+        // PyTorch's `max` and `min` are ours where nothing but the tensor is given.
+        let known = NOT_YET.contains(&name)
+            || libraries::ours(library, name).is_some()
+            || matches!(name, "max" | "min");
+        !known && self.meaning(library, name).is_none()
+    }
+
     /// What `name` of `library` means, without a report.
     fn meaning(&self, library: Library, name: &str) -> Option<Called> {
         let ours = if library == Library::Ours {
@@ -122,7 +134,7 @@ impl Elaborator<'_> {
                 "known are `np`, `jnp`, `jax.nn`, `torch` and `F`",
             ));
         };
-        let (name, arguments) = self.in_our_terms(library, name, arguments, span)?;
+        let (library, name, arguments) = self.in_our_terms(library, name, arguments, span)?;
         let Some(called) = self.meaning(library, &name) else {
             return self.unknown_function(library, &name, function);
         };
@@ -189,7 +201,7 @@ impl Elaborator<'_> {
         self.fail(report)
     }
 
-    fn callable_names(&self, library: Library) -> Vec<String> {
+    pub(super) fn callable_names(&self, library: Library) -> Vec<String> {
         if library != Library::Ours {
             return libraries::spellings(library)
                 .filter(|name| self.meaning(library, name).is_some())
@@ -360,7 +372,8 @@ impl Elaborator<'_> {
                 place
             } else {
                 if position >= by_position {
-                    return self.too_many_arguments(name, by_position, argument.value.span);
+                    let next = parameters.get(position);
+                    return self.too_many_arguments(name, by_position, next, argument.value.span);
                 }
                 position += 1;
                 position - 1
@@ -410,10 +423,23 @@ impl Elaborator<'_> {
         self.fail(report)
     }
 
-    fn too_many_arguments<T>(&mut self, name: &str, most: usize, span: Span) -> Option<T> {
+    fn too_many_arguments<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        next: Option<&Parameter>,
+        span: Span,
+    ) -> Option<T> {
         let plural = if most == 1 { "" } else { "s" };
         let message = format!("`{name}` takes {most} argument{plural} by position");
-        self.fail(Diagnostic::error("too-many-arguments", message).label(span, "one too many"))
+        let mut report =
+            Diagnostic::error("too-many-arguments", message).label(span, "one too many");
+        if let Some(next) = next {
+            let start = Span::new(span.start, span.start);
+            let keyword = format!("{}=", next.name);
+            report = report.help_edit(format!("name it: `{keyword}…`"), start, keyword);
+        }
+        self.fail(report)
     }
 
     fn missing_argument<T>(

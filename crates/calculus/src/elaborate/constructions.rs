@@ -7,8 +7,9 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::definitions::Built;
 use super::scope::{Elaborator, Local};
+use super::subscript::labels;
 use super::value::{Value, matrix_product, nameless, without_axis};
-use crate::expr::{Expr, Fact, Node};
+use crate::expr::{Expr, Node};
 use crate::index::{Dim, Index};
 use crate::shape;
 
@@ -288,7 +289,15 @@ impl Elaborator<'_> {
             };
             places.push(place);
         }
-        let (left, right) = (places[0], places[1]);
+        self.lower_delta_between(places[0], places[1], span)
+    }
+
+    pub(super) fn lower_delta_between(
+        &mut self,
+        left: usize,
+        right: usize,
+        span: Span,
+    ) -> Option<Value> {
         let pair = (
             self.binders[left].stand_in.clone(),
             self.binders[right].stand_in.clone(),
@@ -304,17 +313,13 @@ impl Elaborator<'_> {
 
     fn lower_one_hot(
         &mut self,
-        labels: &Value,
+        values: &Value,
         tree: &Expression,
         size: &Expression,
     ) -> Option<Value> {
         let extent = self.extent_of(size)?;
-        if let Node::Access(tensor, _) = labels.body.node() {
-            let classes = tensor.facts().iter().find_map(|fact| match fact {
-                Fact::Labels(classes) => Some(classes),
-                _ => None,
-            });
-            if let Some(classes) = classes.filter(|classes| **classes != extent) {
+        if let Node::Access(tensor, _) = values.body.node() {
+            if let Some(classes) = labels(tensor).filter(|classes| **classes != extent) {
                 let message = format!(
                     "`{}` holds labels below {classes}, not below {extent}",
                     tensor.name()
@@ -327,8 +332,8 @@ impl Elaborator<'_> {
             return self.not_yet("`one_hot` of a computed value", tree.span);
         }
         let position = nameless(&extent);
-        let body = Expr::indicator(&position, labels.body.clone());
-        let mut indices = labels.indices.clone();
+        let body = Expr::indicator(&position, values.body.clone());
+        let mut indices = values.indices.clone();
         indices.push(position);
         Some(Value { indices, body })
     }

@@ -16,7 +16,7 @@ impl Elaborator<'_> {
         name: &str,
         arguments: &[Argument],
         span: Span,
-    ) -> Option<(String, Vec<Argument>)> {
+    ) -> Option<(Library, String, Vec<Argument>)> {
         let mut renamed: Vec<Argument> = arguments.to_vec();
         let mut name = name.to_owned();
         let has = |arguments: &[Argument], wanted: &str| {
@@ -40,7 +40,7 @@ impl Elaborator<'_> {
                             format!("`torch.{name}` with a dimension returns positions as well");
                         return self.fail(
                             Diagnostic::error("refused", message)
-                                .label(span, "")
+                                .label(span, "called here")
                                 .help(format!("write `torch.a{name}`")),
                         );
                     }
@@ -52,7 +52,7 @@ impl Elaborator<'_> {
                     let message = format!("`torch.{name}` needs `dim=`");
                     return self.fail(
                         Diagnostic::error("missing-argument", message)
-                            .label(span, "")
+                            .label(span, "called here")
                             .help("add `dim=-1`"),
                     );
                 }
@@ -91,18 +91,18 @@ impl Elaborator<'_> {
                     .is_none_or(|keyword| keyword.text != "dtype")
             });
         }
-        Some((name, renamed))
+        Some((library, name, renamed))
     }
 
     fn tanh_gelu(
         &mut self,
         arguments: Vec<Argument>,
         span: Span,
-    ) -> Option<(String, Vec<Argument>)> {
+    ) -> Option<(Library, String, Vec<Argument>)> {
         if functions::find("gelu_tanh").is_none() {
             return self.not_yet("the tanh form of gelu", span);
         }
-        Some(("gelu_tanh".to_owned(), arguments))
+        Some((Library::Ours, "gelu_tanh".to_owned(), arguments))
     }
 }
 

@@ -150,7 +150,6 @@ static TABLE: &[TensorFunction] = &[
     defined("greater_equal(x, z)", "x >= z"),
     defined("equal(x, z)", "x == z"),
     defined("not_equal(x, z)", "x != z"),
-    defined("clip(x, low, high)", "minimum(maximum(x, low), high)"),
     built("sum(x, axis=None, keepdims=False)", Built::Sum),
     built(
         "max(x, axis=None, keepdims=False)",

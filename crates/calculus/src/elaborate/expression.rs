@@ -83,7 +83,8 @@ impl Elaborator<'_> {
         match Number::parse(text) {
             Some(number) => Some(Value::scalar(Expr::number(number))),
             None => self.fail(
-                Diagnostic::error("number", format!("`{text}` is not a number")).label(span, ""),
+                Diagnostic::error("number", format!("`{text}` is not a number"))
+                    .label(span, "written here"),
             ),
         }
     }
@@ -93,7 +94,7 @@ impl Elaborator<'_> {
             ExpressionKind::String(_) => "a string",
             ExpressionKind::None => "`None`",
             ExpressionKind::Tuple(_) => "a tuple",
-            _ => return self.not_yet("a list of numbers", tree.span),
+            _ => return self.not_yet("a list as a tensor", tree.span),
         };
         let message = format!("{what} has no value here");
         self.fail(
@@ -111,16 +112,11 @@ impl Elaborator<'_> {
         if self.binder(name).is_some() {
             return self.not_yet(&format!("the index `{name}` as a number"), span);
         }
-        if self.frames.is_empty() {
-            if let Some(tensor) = self.tensor(name) {
-                return Some(Value::of(&tensor));
-            }
-            if self.is_size(name) {
-                return Some(Value::scalar(Expr::extent(&Dim::symbol(name))));
-            }
-            if self.is_function(name) {
-                return self.function_without_arguments(name, span);
-            }
+        if let Some(tensor) = self.tensor(name) {
+            return Some(Value::of(&tensor));
+        }
+        if self.is_size(name) {
+            return Some(Value::scalar(Expr::extent(&Dim::symbol(name))));
         }
         if let Some(value) = constant(name) {
             return Some(Value::scalar(Expr::number(Number::Real(value))));
@@ -198,6 +194,32 @@ impl Elaborator<'_> {
         }
     }
 
+    /// Whether `name` is neither a value nor a function.
+    pub(super) fn means_nothing(&self, name: &str) -> bool {
+        !self.has_value(name) && self.binder(name).is_none() && !self.is_callable(name)
+    }
+
+    fn unknown_method(&mut self, method: &Name) -> Option<Value> {
+        let name = &method.text;
+        let message = format!("tensors have no method `{name}`");
+        let mut report =
+            Diagnostic::error("unknown-method", message).label(method.span, "called here");
+        let candidates = self.callable_names(super::libraries::Library::Torch);
+        if let Some(near) = super::suggestion::nearest(name, candidates.iter().map(String::as_str))
+        {
+            report = report.help_edit(format!("did you mean `{near}`?"), method.span, near);
+        }
+        self.fail(report)
+    }
+
+    /// Whether `name` stands for a number or a tensor.
+    fn has_value(&self, name: &str) -> bool {
+        self.local(name).is_some()
+            || self.tensor(name).is_some()
+            || self.is_size(name)
+            || constant(name).is_some()
+    }
+
     fn lower_method(
         &mut self,
         receiver: &Expression,
@@ -216,7 +238,16 @@ impl Elaborator<'_> {
             };
             return self.lower_call(&function, arguments, span);
         }
+        if let ExpressionKind::Name(name) = &receiver.kind
+            && !self.has_value(name)
+        {
+            // What the method is called on comes first.
+            return self.lower_name(name, receiver.span);
+        }
         let (function, all) = super::calls::method_as_call(receiver, method, arguments);
+        if self.called_path_is_unknown(&function.text) {
+            return self.unknown_method(method);
+        }
         self.lower_call(&function, &all, span)
     }
 }

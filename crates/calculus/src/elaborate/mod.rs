@@ -19,14 +19,12 @@ mod substitution;
 mod suggestion;
 mod value;
 
-use std::collections::HashMap;
-
 use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::{self, Definition, Expression};
 
-use crate::expr::{Expr, Tensor};
+use crate::expr::Tensor;
 use crate::program::Program;
-use scope::{Elaborator, Frame, Local};
+use scope::Elaborator;
 
 pub use value::Value;
 
@@ -106,33 +104,6 @@ pub fn elaborate_definition(
         Some(indices) => elaborator.lower_by_index(indices, &definition.value),
     };
     finished(&elaborator, value)
-}
-
-/// An expression between scalars, such as a derivative in the table of functions, with the given parameters.
-///
-/// ```
-/// use backprove_calculus::{Expr, elaborate_scalar};
-/// let (square, _) = backprove_syntax::parse_expression("1 - y**2");
-/// let value = elaborate_scalar(&square.unwrap(), &[("y", Expr::integer(3))]).unwrap();
-/// assert_eq!(value, Expr::integer(-8));
-/// ```
-pub fn elaborate_scalar(
-    expression: &Expression,
-    parameters: &[(&str, Expr)],
-) -> Result<Expr, Vec<Diagnostic>> {
-    let none = |_: &str, _: &str| None;
-    let mut elaborator = Elaborator::new(Program::default(), &[], &none);
-    let local = |(name, value): &(&str, Expr)| {
-        let value = Local::Value(Value::scalar(value.clone()));
-        ((*name).to_owned(), value)
-    };
-    elaborator.frames.push(Frame {
-        locals: parameters.iter().map(local).collect::<HashMap<_, _>>(),
-        call: expression.span,
-        first_binder: 0,
-    });
-    let value = elaborator.lower(expression);
-    finished(&elaborator, value).map(|value| value.body)
 }
 
 fn finished(elaborator: &Elaborator, value: Option<Value>) -> Result<Value, Vec<Diagnostic>> {

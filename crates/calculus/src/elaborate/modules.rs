@@ -12,8 +12,9 @@ use super::calls::Called;
 use super::definitions::Parameter;
 use super::intermediates::as_call;
 use super::scope::Elaborator;
+use super::subscript::labels;
 use super::substitution::{Replacements, each_child, left_side, replaced};
-use crate::expr::{Fact, Tensor};
+use crate::expr::Tensor;
 use crate::index::Dim;
 use crate::program::Program;
 use crate::shape;
@@ -339,12 +340,8 @@ impl Elaborator<'_> {
             return Some(tree.clone());
         }
         let tree = self.named_parts(tree, &mut Vec::new())?;
-        if let ExpressionKind::Name(_) = &tree.kind {
-            // Reports a name that is no tensor.
-            if self.named_tensor(&tree).is_some() {
-                return Some(tree);
-            }
-            self.lower(&tree)?;
+        if self.argument_dims(&tree).is_some() {
+            return Some(tree);
         }
         let letter = match self.called(&as_call(&tree)) {
             Some(Called::Elementwise(_)) => "A",
@@ -353,11 +350,19 @@ impl Elaborator<'_> {
         self.named(&tree, letter)
     }
 
+    /// The shape of an argument that can stand in the module's text as it is: a tensor or its transpose.
+    fn argument_dims(&self, tree: &Expression) -> Option<Vec<Dim>> {
+        if let ExpressionKind::Transpose(inner) = &tree.kind {
+            return Some(shape::transposed(self.named_tensor(inner)?.dims()));
+        }
+        Some(self.named_tensor(tree)?.dims().to_vec())
+    }
+
     fn some_axes(&self, trees: &[Expression]) -> bool {
         trees
             .iter()
-            .filter_map(|tree| self.named_tensor(tree))
-            .any(|tensor| tensor.rank() > 0)
+            .filter_map(|tree| self.argument_dims(tree))
+            .any(|dims| !dims.is_empty())
     }
 
     /// A module over scalars maps over axes only if all that it does is element-wise.
@@ -408,24 +413,24 @@ impl Elaborator<'_> {
         let mut sizes = Sizes::new();
         let mut complete = Some(());
         for (parameter, tree) in module.tree.parameters.iter().zip(trees) {
-            let tensor = self.named_tensor(tree);
-            let dims = tensor.as_ref().map_or(&[] as &[Dim], Tensor::dims);
+            let dims = self.argument_dims(tree).unwrap_or_default();
             let written = parameter.sizes.clone().unwrap_or_default();
             let before = sizes.clone();
-            if let Err(problem) = unify(&mut sizes, &parameter.name.text, &written, dims) {
-                let turned = shape::transposed(dims);
-                let fits_turned = dims.len() == 2
-                    && unify(&mut before.clone(), &parameter.name.text, &written, &turned).is_ok();
-                sizes = before;
-                self.report_argument(module, parameter, tree, dims, &problem, fits_turned);
-                complete = None;
-            }
-            if self
-                .check_label_argument(module, parameter, tree, tensor.as_ref(), &mut sizes)
-                .is_none()
-            {
-                complete = None;
-            }
+            let fits = match unify(&mut sizes, &parameter.name.text, &written, &dims) {
+                Ok(()) => {
+                    let tensor = self.named_tensor(tree);
+                    self.check_label_argument(module, parameter, tree, tensor.as_ref(), &mut sizes)
+                }
+                Err(problem) => {
+                    let turned = shape::transposed(&dims);
+                    let fits_turned = dims.len() == 2
+                        && unify(&mut before.clone(), &parameter.name.text, &written, &turned)
+                            .is_ok();
+                    sizes = before;
+                    self.report_argument(module, parameter, tree, &dims, &problem, fits_turned)
+                }
+            };
+            complete = complete.and(fits);
         }
         complete?;
         Some(sizes)
@@ -439,14 +444,15 @@ impl Elaborator<'_> {
         dims: &[Dim],
         problem: &str,
         fits_turned: bool,
-    ) {
+    ) -> Option<()> {
         let name = &parameter.name.text;
         let shape = shape::described(dims);
         let mut without_facts = parameter.clone();
         without_facts.facts.clear();
         let wanted = backprove_syntax::format_statement(&Statement::Declaration(without_facts));
+        let given = super::suggestion::named(tree).unwrap_or_else(|| format!("this `{name}`"));
         let message = format!(
-            "`{}` takes `{wanted}`, and this `{name}` is {shape}{problem}",
+            "`{}` takes `{wanted}`{problem}, and {given} is {shape}",
             module.name
         );
         let mut report = Diagnostic::error("module-argument", message).label(tree.span, shape);
@@ -454,7 +460,7 @@ impl Elaborator<'_> {
             let text = backprove_syntax::format_expression(&tree.clone().transpose());
             report = report.help_edit(format!("the sizes only fit `{text}`"), tree.span, text);
         }
-        self.report(report);
+        self.fail(report)
     }
 
     /// A parameter that holds labels takes only labels.
@@ -473,12 +479,7 @@ impl Elaborator<'_> {
         else {
             return Some(());
         };
-        let given = tensor.and_then(|tensor| {
-            tensor.facts().iter().find_map(|fact| match fact {
-                Fact::Labels(classes) => Some(classes.clone()),
-                _ => None,
-            })
-        });
+        let given = tensor.and_then(labels).cloned();
         let name = &parameter.name.text;
         let Some(given) = given else {
             let classes = match fact.arguments.first().map(|tree| &tree.kind) {
@@ -495,7 +496,14 @@ impl Elaborator<'_> {
             );
         };
         if let Err(problem) = unify(sizes, name, &fact.arguments, std::slice::from_ref(&given)) {
-            let message = format!("the labels of `{name}` are below {given}{problem}");
+            let message = format!(
+                "`{}` takes labels `{name}` below {}{problem}, and these are below {given}",
+                module.name,
+                fact.arguments
+                    .first()
+                    .map(backprove_syntax::format_expression)
+                    .unwrap_or_default()
+            );
             return self
                 .fail(Diagnostic::error("label-range", message).label(tree.span, "given here"));
         }
@@ -517,7 +525,7 @@ fn unify(
         match &size.kind {
             ExpressionKind::Name(name) => match sizes.get(name) {
                 Some((known, by)) if known != dim => {
-                    return Err(format!(": `{name}` is {known} by `{by}`"));
+                    return Err(format!(" with {name} = {known} from `{by}`"));
                 }
                 Some(_) => {}
                 None => {

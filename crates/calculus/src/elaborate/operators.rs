@@ -49,6 +49,16 @@ impl Elaborator<'_> {
         left: &Expression,
         right: &Expression,
     ) -> Option<Value> {
+        if operator == BinaryOperator::Equal
+            && let Some(place) = self.index_among(left).or(self.index_among(right))
+        {
+            let other = if self.index_among(left) == Some(place) {
+                right
+            } else {
+                left
+            };
+            return self.lower_index_equality(place, other, tree.span);
+        }
         let left_value = self.lower(left);
         let right_value = self.lower(right);
         let (left_value, right_value) = (left_value?, right_value?);
@@ -149,14 +159,13 @@ impl Elaborator<'_> {
                 (BinaryOperator::MatrixMultiply, true),
             ),
             (Some(of_left), Some(of_right)) => {
-                let turned = |tree: &Expression| text(&tree.clone().transpose());
+                let product =
+                    |a, b| text(&Expression::binary(BinaryOperator::MatrixMultiply, a, b));
                 report.help(format!(
-                    "transpose one side: `{} @ {}` is {}, `{} @ {}` is {}",
-                    turned(left),
-                    text(right),
+                    "transpose one side: `{}` is {}, `{}` is {}",
+                    product(turned(left), right.clone()),
                     shape::described(&of_left),
-                    text(left),
-                    turned(right),
+                    product(left.clone(), turned(right)),
                     shape::described(&of_right)
                 ))
             }
@@ -291,11 +300,7 @@ fn transposing(
     (operator, of_left): (BinaryOperator, bool),
 ) -> Diagnostic {
     let operand = if of_left { left } else { right };
-    // A transpose too many is taken away, not transposed again.
-    let turned = match &operand.kind {
-        ExpressionKind::Transpose(inner) => (**inner).clone(),
-        _ => operand.clone().transpose(),
-    };
+    let turned = turned(operand);
     let (first, second) = if of_left {
         (turned.clone(), right.clone())
     } else {
@@ -313,6 +318,14 @@ fn transposing(
             operand.span,
             backprove_syntax::format_expression(&turned),
         )
+    }
+}
+
+/// The transpose; one too many is taken away, not transposed again.
+fn turned(tree: &Expression) -> Expression {
+    match &tree.kind {
+        ExpressionKind::Transpose(inner) => (**inner).clone(),
+        _ => tree.clone().transpose(),
     }
 }
 

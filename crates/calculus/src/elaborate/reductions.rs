@@ -101,9 +101,17 @@ impl Elaborator<'_> {
                     Diagnostic::error("index-twice", message).label(index.span, "again here"),
                 );
             }
+            if let Some(place) = self.binder(&index.text) {
+                let message = format!("the index `{}` is in use already", index.text);
+                let report = Diagnostic::error("index-twice", message)
+                    .label(index.span, "bound again here")
+                    .label(self.binders[place].span, "bound here")
+                    .help("choose another letter for one of them");
+                return self.fail(report);
+            }
         }
         for index in indices {
-            self.bind(&index.text, index.span, None);
+            self.bind(&index.text, index.span, None, false);
         }
         let value = self.lower(body);
         let closed = self.close(indices.len(), value.is_none());

@@ -21,6 +21,8 @@ pub(super) struct Binder {
     pub span: Span,
     pub stand_in: Index,
     pub extent: Option<(Dim, Span)>,
+    /// Whether it stands on the left of a definition, where its extent can be written.
+    pub on_left: bool,
 }
 
 /// A parameter of a definition of the library while that definition is expanded.
@@ -190,13 +192,20 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Opens a binder.
-    pub(super) fn bind(&mut self, name: &str, span: Span, extent: Option<(Dim, Span)>) {
+    pub(super) fn bind(
+        &mut self,
+        name: &str,
+        span: Span,
+        extent: Option<(Dim, Span)>,
+        on_left: bool,
+    ) {
         let stand_in = Index::new(name, Dim::symbol(name));
         self.binders.push(Binder {
             name: name.to_owned(),
             span,
             stand_in,
             extent,
+            on_left,
         });
     }
 
@@ -262,10 +271,12 @@ impl<'a> Elaborator<'a> {
                     let name = &binder.name;
                     let message =
                         format!("the index `{name}` is not used, so its extent is unknown");
-                    self.report(
-                        Diagnostic::error("unused-index", message)
-                            .label(binder.span, "no tensor is accessed with it"),
-                    );
+                    let mut report = Diagnostic::error("unused-index", message)
+                        .label(binder.span, "no tensor is accessed with it");
+                    if binder.on_left {
+                        report = report.help(format!("write its extent, such as `{name}: N`"));
+                    }
+                    self.report(report);
                 }
             }
         }

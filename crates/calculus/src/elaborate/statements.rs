@@ -49,8 +49,7 @@ impl Elaborator<'_> {
             self.run_module(last);
             return;
         }
-        let last = tree.statements.len().saturating_sub(1);
-        for (position, statement) in tree.statements.iter().enumerate() {
+        for statement in &tree.statements {
             match statement {
                 Statement::Declaration(declaration) => {
                     self.declare(declaration);
@@ -60,24 +59,9 @@ impl Elaborator<'_> {
                     self.define(definition);
                 }
                 Statement::Module(_) => {}
+                // The parser reports one that is not last.
                 Statement::Expression(expression) => {
-                    let after = tree.statements[position + 1..].iter();
-                    let is_last = position == last
-                        || after.clone().all(|statement| {
-                            matches!(statement, Statement::Module(_) | Statement::Declaration(_))
-                        });
-                    if is_last {
-                        self.define_final(expression);
-                    } else {
-                        self.report(
-                            Diagnostic::error(
-                                "expression-not-last",
-                                "only the last statement may be an expression without a name",
-                            )
-                            .label(expression.span, "its value is not used")
-                            .help("give it a name, such as `Z = …`"),
-                        );
-                    }
+                    self.define_final(expression);
                 }
             }
         }
@@ -176,7 +160,7 @@ impl Elaborator<'_> {
             let message = format!("`{}` is declared without sizes", name.text);
             return self.fail(
                 Diagnostic::error("no-sizes", message)
-                    .label(declaration.span, "")
+                    .label(declaration.span, "declared here")
                     .help(format!(
                         "write `{0}[]` for a scalar, or `{0}: elementwise` for a function",
                         name.text
@@ -406,7 +390,7 @@ impl Elaborator<'_> {
             });
         }
         for (index, extent) in indices.iter().zip(extents) {
-            self.bind(&index.name.text, index.name.span, extent);
+            self.bind(&index.name.text, index.name.span, extent, true);
         }
         let value = self.lower(tree);
         let closed = self.close(indices.len(), value.is_none());

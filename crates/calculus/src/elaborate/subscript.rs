@@ -7,7 +7,7 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::scope::{Elaborator, Local};
 use super::value::{Value, nameless, without_axis};
-use crate::expr::{Expr, Fact, Node};
+use crate::expr::{Expr, Fact, Node, Tensor};
 use crate::index::{Dim, Index};
 
 /// A subscripted value while its axes are consumed from the left.
@@ -15,6 +15,10 @@ struct Accessed {
     remaining: std::vec::IntoIter<Index>,
     indices: Vec<Index>,
     body: Expr,
+    /// Axes of which one position is taken, and which.
+    picked: Vec<(Index, Expr)>,
+    /// An axis that `arange` runs along, until the labels beside it are read.
+    running: Option<(Index, Span)>,
 }
 
 impl Elaborator<'_> {
@@ -44,6 +48,8 @@ impl Elaborator<'_> {
             remaining: value.indices.into_iter(),
             indices: Vec::new(),
             body: value.body,
+            picked: Vec::new(),
+            running: None,
         };
         let positions = subscripts
             .iter()
@@ -78,10 +84,19 @@ impl Elaborator<'_> {
             }
         }
         complete?;
+        if let Some((_, span)) = accessed.running {
+            return self.not_yet("`arange` as a subscript without labels beside it", span);
+        }
         accessed.indices.extend(accessed.remaining);
+        let (bound, positions): (Vec<Index>, Vec<Expr>) = accessed.picked.into_iter().unzip();
+        let chosen = bound
+            .iter()
+            .zip(positions)
+            .map(|(axis, at)| Expr::indicator(axis, at));
+        let factors = std::iter::once(accessed.body).chain(chosen);
         Some(Value {
             indices: accessed.indices,
-            body: accessed.body,
+            body: Expr::sum(&bound, Expr::product(factors)),
         })
     }
 
@@ -106,7 +121,7 @@ impl Elaborator<'_> {
     }
 
     fn is_index(&self, tree: &Expression) -> bool {
-        matches!(&tree.kind, ExpressionKind::Name(name) if self.binder(name).is_some())
+        self.index_among(tree).is_some()
     }
 
     fn check_count(
@@ -120,7 +135,8 @@ impl Elaborator<'_> {
     ) -> Option<()> {
         if ellipses > 1 {
             let message = "a subscript has at most one `...`";
-            return self.fail(Diagnostic::error("subscript-count", message).label(tree.span, ""));
+            return self
+                .fail(Diagnostic::error("subscript-count", message).label(tree.span, "more here"));
         }
         // Whole rows, such as `X[0]`, are NumPy's; in index notation every axis has its index.
         let by_index = subscripts
@@ -160,15 +176,67 @@ impl Elaborator<'_> {
         if let Some(number) = self.constant_integer(position) {
             return self.access_literal(accessed, axis, number, position.span);
         }
+        if let ExpressionKind::Name(name) = &position.kind
+            && self.means_nothing(name)
+        {
+            return self.unbound_index(name, position.span);
+        }
         if self.mentions_index_as_number(position) {
             return self.not_yet("an affine subscript", position.span);
         }
+        if self.runs_along(position, &axis) && accessed.running.is_none() {
+            accessed.running = Some((axis, position.span));
+            return Some(());
+        }
         let at = self.lower(position)?;
-        if several && at.rank() > 0 {
+        if let Some((running, span)) = accessed.running.take() {
+            // `Z[arange(S), t]`: NumPy pairs both, so that the rows run with the labels.
+            match at.indices.as_slice() {
+                [row] if row.extent() == running.extent() => {
+                    let rows = HashMap::from([(running, row.clone())]);
+                    accessed.body = accessed.body.substitute(&rows);
+                }
+                _ => return self.not_yet("`arange` beside what are no labels of its rows", span),
+            }
+        } else if several && at.rank() > 0 {
             // NumPy pairs the positions of several arrays; that is another thing than both in turn.
             return self.not_yet("a subscript with several arrays", position.span);
         }
         self.access_labels(accessed, &axis, &at, position, base)
+    }
+
+    fn unbound_index<T>(&mut self, name: &str, span: Span) -> Option<T> {
+        if self.failed.contains(name) {
+            return None;
+        }
+        let message = format!("the index `{name}` is bound nowhere");
+        self.fail(
+            Diagnostic::error("unbound-index", message)
+                .label(span, "used here")
+                .help(format!(
+                    "put it on the left, or sum over it: `sum[{name}](…)`"
+                )),
+        )
+    }
+
+    /// Whether `tree` is `arange(n)` over the whole of `axis`.
+    fn runs_along(&mut self, tree: &Expression, axis: &Index) -> bool {
+        let ExpressionKind::Call {
+            function,
+            arguments,
+        } = &tree.kind
+        else {
+            return false;
+        };
+        let Some((_, "arange" | "range")) = super::libraries::split(&function.text) else {
+            return false;
+        };
+        match arguments.as_slice() {
+            [only] if only.keyword.is_none() => {
+                self.extent_of(&only.value).as_ref() == Some(axis.extent())
+            }
+            _ => false,
+        }
     }
 
     fn access_literal(
@@ -196,11 +264,11 @@ impl Elaborator<'_> {
             }
             Dim::Symbol(_) => Expr::integer(number),
         };
-        accessed.body = if *axis.extent() == Dim::Literal(1) {
-            without_axis(accessed.body.clone(), &axis)
+        if *axis.extent() == Dim::Literal(1) {
+            accessed.body = without_axis(accessed.body.clone(), &axis);
         } else {
-            picked(&accessed.body, axis, position)
-        };
+            accessed.picked.push((axis, position));
+        }
         Some(())
     }
 
@@ -217,12 +285,41 @@ impl Elaborator<'_> {
             && !at
                 .body
                 .any(&mut |part| matches!(part.node(), Node::Access(..)));
-        if !of_sizes {
+        if of_sizes {
+            self.check_position(axis, &at.body, position.span)?;
+        } else {
             self.check_labels(axis, at, position, base)?;
         }
         accessed.indices.extend(at.indices.iter().cloned());
-        accessed.body = picked(&accessed.body, axis.clone(), at.body.clone());
+        accessed.picked.push((axis.clone(), at.body.clone()));
         Some(())
+    }
+
+    /// A position in terms of sizes must lie inside for all of them: `N - 1` on an axis of N.
+    fn check_position(&mut self, axis: &Index, at: &Expr, span: Span) -> Option<()> {
+        let extent = axis.extent();
+        let inside = match at.node() {
+            Node::Add(terms) => match terms.as_slice() {
+                [size, offset] => {
+                    let below = matches!(offset.node(), Node::Number(number) if number.is_negative() && number.as_integer().is_some());
+                    below && *size == Expr::extent(extent)
+                }
+                _ => false,
+            },
+            Node::Number(number) => number.as_integer().is_some_and(|at| {
+                at >= 0 && matches!(extent, Dim::Literal(size) if (at as usize) < *size)
+            }),
+            _ => false,
+        };
+        if inside {
+            return Some(());
+        }
+        let message = format!("this position is not known to lie on an axis of {extent}");
+        self.fail(
+            Diagnostic::error("out-of-range", message)
+                .label(span, "used as a position")
+                .help("count from the end with a negative number, such as `[-1]`"),
+        )
     }
 
     fn check_labels(
@@ -237,10 +334,7 @@ impl Elaborator<'_> {
         let Node::Access(tensor, _) = at.body.node() else {
             return self.not_yet("a computed subscript", position.span);
         };
-        let classes = tensor.facts().iter().find_map(|fact| match fact {
-            Fact::Labels(classes) => Some(classes.clone()),
-            _ => None,
-        });
+        let classes = labels(tensor).cloned();
         let name = tensor.name();
         match classes {
             Some(classes) if classes == *extent => Some(()),
@@ -266,6 +360,43 @@ impl Elaborator<'_> {
                 )
             }
         }
+    }
+
+    /// The position of the index that `tree` names.
+    pub(super) fn index_among(&self, tree: &Expression) -> Option<usize> {
+        match &tree.kind {
+            ExpressionKind::Name(name) => self.binder(name),
+            _ => None,
+        }
+    }
+
+    /// `i == 0`, `i == t[s]`, `i == j`: one where it holds, zero elsewhere.
+    pub(super) fn lower_index_equality(
+        &mut self,
+        place: usize,
+        other: &Expression,
+        span: Span,
+    ) -> Option<Value> {
+        let stand_in = self.binders[place].stand_in.clone();
+        if let Some(second) = self.index_among(other) {
+            return self.lower_delta_between(place, second, span);
+        }
+        if self.mentions_index_as_number(other) {
+            return self.not_yet("an affine subscript", other.span);
+        }
+        let value = self.lower_scalar(other, "what an index equals")?;
+        let of_sizes = !value.any(&mut |part| matches!(part.node(), Node::Access(..)));
+        if !of_sizes {
+            let Some(classes) = labels_of(&value).cloned() else {
+                let message = "an index is compared with what holds no labels";
+                let report = Diagnostic::error("not-labels", message)
+                    .label(other.span, "these are no labels")
+                    .help("declare them with `: labels(C)`");
+                return self.fail(report);
+            };
+            self.note_extent(place, &classes, other.span)?;
+        }
+        Some(Value::scalar(Expr::indicator(&stand_in, value)))
     }
 
     /// Whether an index occurs in `tree` outside subscripts, as a number.
@@ -319,13 +450,13 @@ impl Elaborator<'_> {
             _ => format!("the axes are 0 to {}", rank - 1),
         };
         let message = format!("there is no axis {number}: {what}");
-        self.fail(Diagnostic::error("axis-out-of-range", message).label(span, what))
+        self.fail(Diagnostic::error("axis-out-of-range", message).label(span, "named here"))
     }
 
     /// The extent that a size expression names.
     pub(super) fn extent_of(&mut self, tree: &Expression) -> Option<Dim> {
         if let ExpressionKind::Name(name) = &tree.kind
-            && self.frames.is_empty()
+            && self.local(name).is_none()
             && self.is_size(name)
         {
             return Some(Dim::symbol(name));
@@ -373,8 +504,18 @@ impl Elaborator<'_> {
     }
 }
 
-/// The element of `body` where `axis` equals `position`.
-fn picked(body: &Expr, axis: Index, position: Expr) -> Expr {
-    let chosen = Expr::indicator(&axis, position);
-    Expr::sum(&[axis], Expr::product([body.clone(), chosen]))
+/// Below what the labels are that `value` is an element of; `None` if it holds no labels.
+pub(super) fn labels_of(value: &Expr) -> Option<&Dim> {
+    let Node::Access(tensor, _) = value.node() else {
+        return None;
+    };
+    labels(tensor)
+}
+
+/// Below what the labels are that `tensor` holds.
+pub(super) fn labels(tensor: &Tensor) -> Option<&Dim> {
+    tensor.facts().iter().find_map(|fact| match fact {
+        Fact::Labels(classes) => Some(classes),
+        _ => None,
+    })
 }

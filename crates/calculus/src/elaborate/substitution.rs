@@ -198,6 +198,21 @@ pub(super) fn replaced(tree: &Expression, map: &Replacements) -> Expression {
                 span: tree.span,
             })
         }
+        ExpressionKind::Transpose(inner) => {
+            // A transpose put in for a name below a transpose takes it away.
+            Some(match replaced(inner, map).kind {
+                ExpressionKind::Transpose(innermost)
+                    if !matches!(inner.kind, ExpressionKind::Transpose(_)) =>
+                {
+                    *innermost
+                }
+                kind => Expression {
+                    kind,
+                    span: inner.span,
+                }
+                .transpose(),
+            })
+        }
         _ => map_children(tree, &mut |child| Some(replaced(child, map))),
     };
     changed.unwrap_or_else(|| tree.clone())
