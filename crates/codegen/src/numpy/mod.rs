@@ -1,0 +1,476 @@
+//! Programs as modules for NumPy.
+//!
+//! `matrix` writes what has a matrix form, `index` (with `product` and `contraction`) everything else, `self_test` the
+//! comparison at the end of the module. This file puts the functions together: which definitions each of them needs, in
+//! which order.
+
+mod contraction;
+mod index;
+mod matrix;
+mod names;
+mod product;
+mod python;
+mod self_test;
+mod stable;
+mod writer;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+use backprove_calculus::{
+    Dim, Equation, Fact, Gradient, Index, Program, Tensor, canonical, elaborate_expression,
+    notation,
+};
+use backprove_syntax::tree::Expression;
+use backprove_syntax::{Diagnostic, format_expression};
+
+use crate::Options;
+use writer::{Writer, described, highest_order, primed, shape_text};
+
+/// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
+/// `forward` and `gradient`.
+///
+/// Both take the abstract functions as callables (`h`, `h_prime`), then the declared tensors in order of declaration;
+/// `gradient` takes the cotangent last where the output is not a scalar, and returns a dict from the name of each
+/// variable to an array of its shape. Run as a program, the module compares its gradients with central differences.
+pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
+    let program = gradient.program();
+    let mut writer = Writer::new(&program);
+    let orders = name_all(&mut writer, gradient);
+    let mut definitions = Vec::new();
+    for equation in &program.equations {
+        definitions.push(define(&mut writer, equation)?);
+    }
+    let module = Module {
+        gradient,
+        definitions,
+        functions: callables(&writer, gradient, &orders),
+    };
+    let forward = module.forward(&mut writer)?;
+    let backward = module.gradient(&mut writer)?;
+    let test = self_test::self_test(&mut writer, gradient, &orders);
+
+    let mut text = module.head(&writer, options);
+    text.push_str("import numpy as np\n");
+    if writer.special {
+        text.push_str("from scipy import special\n");
+    }
+    for (_, function) in &writer.private {
+        let _ = write!(text, "\n\n{function}");
+    }
+    let _ = write!(text, "\n\n{forward}\n\n{backward}\n{test}");
+    Ok(text)
+}
+
+/// Gives every tensor, size and function its identifier; returns the highest derivative of each abstract function.
+fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<usize> {
+    let program = writer.program;
+    let targets = program.equations.iter().map(|equation| &equation.target);
+    for tensor in program.inputs.iter().chain(targets) {
+        writer.names.add(tensor.name(), tensor.name());
+        let labels = tensor.facts().iter().filter_map(|fact| match fact {
+            Fact::Labels(classes) => Some(classes),
+            _ => None,
+        });
+        for dim in tensor.dims().iter().chain(labels) {
+            if let Dim::Symbol(symbol) = dim {
+                writer.names.add(symbol, symbol);
+            }
+        }
+    }
+    let mut orders = Vec::new();
+    for name in &gradient.forward.functions {
+        let highest = highest_order(program, name);
+        for order in 0..=highest {
+            let wish = format!("{name}{}", "_prime".repeat(order));
+            writer.names.add(&primed(name, order), &wish);
+        }
+        orders.push(highest);
+    }
+    orders
+}
+
+/// The parameters that abstract functions are.
+fn callables(writer: &Writer, gradient: &Gradient, orders: &[usize]) -> Vec<String> {
+    let functions = gradient.forward.functions.iter().zip(orders);
+    functions
+        .flat_map(|(name, highest)| (0..=*highest).map(move |order| primed(name, order)))
+        .filter_map(|name| writer.names.get(&name).map(str::to_owned))
+        .collect()
+}
+
+/// An equation in Python.
+struct Definition {
+    target: Tensor,
+    value: Expression,
+    /// What is worked out first: name, value, axes.
+    parts: Vec<(String, Expression, Vec<Dim>)>,
+    reads: HashSet<String>,
+    sizes: HashSet<String>,
+    /// The right side in the language.
+    formula: Formula,
+}
+
+/// The right side of an equation for readers.
+enum Formula {
+    /// In matrix notation.
+    Matrix(String),
+    /// In index notation, with the indices of the left side.
+    Index(String, String),
+}
+
+fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagnostic> {
+    let matrix = equation
+        .matrix
+        .as_ref()
+        .filter(|tree| reads_back(tree, equation, writer.program));
+    let mut value = None;
+    if let Some(tree) = matrix
+        && !(matrix::exponentiates(tree) && stable::occurs(&equation.body))
+    {
+        clear(writer);
+        value = writer.matrix(tree).map(python::as_real);
+    }
+    let value = if let Some(value) = value {
+        value
+    } else {
+        clear(writer);
+        python::as_real(writer.index_form(equation)?)
+    };
+    let formula = match matrix {
+        Some(tree) => Formula::Matrix(format_expression(tree)),
+        None => index_formula(equation),
+    };
+    Ok(Definition {
+        target: equation.target.clone(),
+        value,
+        parts: std::mem::take(&mut writer.parts),
+        reads: std::mem::take(&mut writer.reads),
+        sizes: std::mem::take(&mut writer.sizes),
+        formula,
+    })
+}
+
+fn clear(writer: &mut Writer) {
+    writer.parts.clear();
+    writer.reads.clear();
+    writer.sizes.clear();
+}
+
+/// Whether a matrix form means what the equation says, shape included: only then may it be written.
+fn reads_back(tree: &Expression, equation: &Equation, program: &Program) -> bool {
+    let Ok(value) = elaborate_expression(tree, program, &[], &|_, _| None) else {
+        return false;
+    };
+    let extents = |indices: &[Index]| -> Vec<Dim> {
+        indices.iter().map(|index| index.extent().clone()).collect()
+    };
+    if extents(&value.indices) != extents(&equation.indices) {
+        return false;
+    }
+    let map: HashMap<Index, Index> = value
+        .indices
+        .iter()
+        .cloned()
+        .zip(equation.indices.iter().cloned())
+        .collect();
+    canonical::equal(&value.body.substitute(&map), &equation.body)
+}
+
+fn index_formula(equation: &Equation) -> Formula {
+    let letters = notation::Letters::of(&equation.body, &equation.indices);
+    let at: Vec<&str> = equation
+        .indices
+        .iter()
+        .map(|index| letters.get(index))
+        .collect();
+    let left = if at.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", at.join(", "))
+    };
+    let right = notation::index_form(&equation.body, &letters);
+    Formula::Index(left, format_expression(&right))
+}
+
+impl Formula {
+    fn text(&self, name: &str) -> String {
+        match self {
+            Self::Matrix(right) => format!("{name} = {right}"),
+            Self::Index(at, right) => format!("{name}{at} = {right}"),
+        }
+    }
+}
+
+/// All that the functions of the module are made of.
+struct Module<'a> {
+    gradient: &'a Gradient,
+    definitions: Vec<Definition>,
+    functions: Vec<String>,
+}
+
+impl Module<'_> {
+    fn head(&self, writer: &Writer, options: &Options) -> String {
+        let title = if options.title.is_empty() {
+            "A program and its gradients, derived by Backprove."
+        } else {
+            options.title.as_str()
+        };
+        let mut text = format!("\"\"\"{title}\n\n");
+        if !self.functions.is_empty() {
+            let names = self.functions.join(", ");
+            let _ = writeln!(
+                text,
+                "    {names}  element-wise functions and their derivatives"
+            );
+        }
+        for tensor in &self.gradient.forward.inputs {
+            let shape = described(tensor, &writer.names);
+            let labels = tensor.facts().iter().find_map(|fact| match fact {
+                Fact::Labels(classes) => Some(format!(", integers below {classes}")),
+                _ => None,
+            });
+            let labels = labels.unwrap_or_default();
+            let _ = writeln!(text, "    {}  {shape}{labels}", tensor.name());
+        }
+        text.push('\n');
+        for definition in self.forward_definitions() {
+            let _ = writeln!(
+                text,
+                "    {}",
+                definition.formula.text(definition.target.name())
+            );
+        }
+        text.push_str("\"\"\"\n\n");
+        text.replace('\\', "\\\\")
+    }
+
+    fn forward_definitions(&self) -> &[Definition] {
+        &self.definitions[..self.gradient.forward.equations.len()]
+    }
+
+    fn forward(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
+        let definitions = self.forward_definitions();
+        let Some(output) = definitions.last() else {
+            return Err(Diagnostic::error(
+                "nothing-to-emit",
+                "the program defines nothing",
+            ));
+        };
+        let inputs = &self.gradient.forward.inputs;
+        let needed = needed(definitions, [output.target.name()]);
+        let mut text = self.signature(writer, "forward", inputs);
+        let shape = described(&output.target, &writer.names);
+        let name = identifier(writer, output.target.name())?;
+        let _ = writeln!(
+            text,
+            "    \"\"\"Return {}, {}.\"\"\"",
+            name,
+            with_article(&shape)
+        );
+        text.push_str(&body(writer, &needed, inputs)?);
+        let _ = writeln!(text, "    return {name}");
+        Ok(text)
+    }
+
+    fn gradient(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
+        let gradient = self.gradient;
+        let mut inputs = gradient.forward.inputs.clone();
+        inputs.extend(gradient.seed.clone());
+        // By variable: what is returned for it, and the formula.
+        let mut results: Vec<(&Tensor, Option<&Definition>)> = Vec::new();
+        for variable in &gradient.wrt {
+            let derived = gradient.derivation(variable.name());
+            let found = derived.and_then(|derivation| {
+                let name = derivation.gradient.name();
+                self.definitions
+                    .iter()
+                    .find(|own| own.target.name() == name)
+            });
+            results.push((variable, found));
+        }
+        let targets = results
+            .iter()
+            .filter_map(|(_, found)| found.map(|own| own.target.name()));
+        let needed = needed(&self.definitions, targets);
+
+        let mut text = self.signature(writer, "gradient", &inputs);
+        text.push_str(&self.gradient_docstring(&results));
+        text.push_str(&body(writer, &needed, &inputs)?);
+        let mut entries = Vec::new();
+        for (variable, found) in &results {
+            entries.push((variable.name(), self.returned(writer, variable, *found)?));
+        }
+        let line = entries
+            .iter()
+            .map(|(name, value)| format!("\"{name}\": {value}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        if line.chars().count() <= 74 {
+            let _ = writeln!(text, "    return {{{line}}}");
+        } else {
+            text.push_str("    return {\n");
+            for (name, value) in &entries {
+                let _ = writeln!(text, "        \"{name}\": {value},");
+            }
+            text.push_str("    }\n");
+        }
+        Ok(text)
+    }
+
+    fn gradient_docstring(&self, results: &[(&Tensor, Option<&Definition>)]) -> String {
+        let loss = &self.gradient.loss;
+        let mut text = match &self.gradient.seed {
+            Some(seed) => {
+                let output = self.gradient.forward.output();
+                let output = output.map_or("", |equation| equation.target.name());
+                format!(
+                    "    \"\"\"Return the gradients of a scalar {loss} for {} = d{loss}/d{output}.\n\n",
+                    seed.name()
+                )
+            }
+            None => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
+        };
+        for (variable, found) in results {
+            if let Some(definition) = found {
+                let left = format!("d{loss}/d{}", variable.name());
+                let _ = writeln!(text, "    {}", definition.formula.text(&left));
+            }
+        }
+        text.push_str("    \"\"\"\n");
+        text.replace('\\', "\\\\")
+    }
+
+    /// What stands for a variable in the returned dict: an array of its own, that shares no memory with another.
+    fn returned(
+        &self,
+        writer: &Writer,
+        variable: &Tensor,
+        found: Option<&Definition>,
+    ) -> Result<String, Diagnostic> {
+        let Some(definition) = found else {
+            // The output itself: its gradient is the cotangent.
+            return match &self.gradient.seed {
+                Some(seed) => Ok(format!("{}.copy()", identifier(writer, seed.name())?)),
+                None => Ok("np.array(1.0)".to_owned()),
+            };
+        };
+        let name = identifier(writer, definition.target.name())?;
+        Ok(
+            match (variable.rank(), python::is_view(&definition.value)) {
+                (0, _) => format!("np.array({name}, dtype=float)"),
+                (_, true) => format!("{name}.copy()"),
+                (_, false) => name,
+            },
+        )
+    }
+
+    fn signature(&self, writer: &Writer, name: &str, inputs: &[Tensor]) -> String {
+        let tensors = inputs
+            .iter()
+            .filter_map(|input| writer.names.get(input.name()));
+        let functions = self.functions.iter().map(String::as_str);
+        let parameters: Vec<&str> = functions.chain(tensors).collect();
+        let line = format!("def {name}({}):\n", parameters.join(", "));
+        if line.chars().count() <= 89 {
+            return line;
+        }
+        let mut text = format!("def {name}(\n");
+        for parameter in parameters {
+            let _ = writeln!(text, "    {parameter},");
+        }
+        text.push_str("):\n");
+        text
+    }
+}
+
+fn with_article(shape: &str) -> String {
+    if shape == "scalar" {
+        "a scalar".to_owned()
+    } else {
+        format!("of shape {shape}")
+    }
+}
+
+fn identifier(writer: &Writer, name: &str) -> Result<String, Diagnostic> {
+    let found = writer.names.get(name);
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| writer::unwritten(&format!("`{name}`")))
+}
+
+/// The definitions on which `targets` depend, in order.
+fn needed<'d, 'n>(
+    definitions: &'d [Definition],
+    targets: impl IntoIterator<Item = &'n str>,
+) -> Vec<&'d Definition> {
+    let mut wanted: HashSet<String> = targets.into_iter().map(str::to_owned).collect();
+    let mut needed = Vec::new();
+    for definition in definitions.iter().rev() {
+        if wanted.contains(definition.target.name()) {
+            wanted.extend(definition.reads.iter().cloned());
+            needed.push(definition);
+        }
+    }
+    needed.reverse();
+    needed
+}
+
+/// The lines of a function: sizes from shapes, then the definitions.
+fn body(
+    writer: &Writer,
+    definitions: &[&Definition],
+    inputs: &[Tensor],
+) -> Result<String, Diagnostic> {
+    let mentioned = definitions.iter().flat_map(|definition| &definition.sizes);
+    let mut text = sizes(writer, mentioned.cloned().collect(), inputs)?;
+    for definition in definitions {
+        for (name, value, dims) in &definition.parts {
+            text.push_str(&python::assignment(
+                name,
+                value,
+                &shape_text(dims, &writer.names),
+            ));
+        }
+        let name = identifier(writer, definition.target.name())?;
+        let shape = described(&definition.target, &writer.names);
+        text.push_str(&python::assignment(&name, &definition.value, &shape));
+    }
+    Ok(text)
+}
+
+/// The lines that read `wanted` sizes from the shapes of the inputs.
+fn sizes(
+    writer: &Writer,
+    mut wanted: HashSet<String>,
+    inputs: &[Tensor],
+) -> Result<String, Diagnostic> {
+    let mut text = String::new();
+    for input in inputs {
+        let tensor = identifier(writer, input.name())?;
+        let mut found: Vec<(usize, String)> = Vec::new();
+        for (axis, dim) in input.dims().iter().enumerate() {
+            if let Dim::Symbol(symbol) = dim
+                && wanted.remove(&**symbol)
+            {
+                found.push((axis, identifier(writer, symbol)?));
+            }
+        }
+        if found.len() == input.rank() && found.len() > 1 {
+            let names: Vec<String> = found.into_iter().map(|(_, name)| name).collect();
+            let _ = writeln!(text, "    {} = {tensor}.shape", names.join(", "));
+            continue;
+        }
+        for (axis, name) in found {
+            let _ = writeln!(text, "    {name} = {tensor}.shape[{axis}]");
+        }
+    }
+    match wanted.into_iter().min() {
+        None => Ok(text),
+        Some(size) => {
+            let message = format!("the size `{size}` is not the extent of any argument");
+            Err(Diagnostic::error("unknown-size", message)
+                .help(format!("declare a tensor with an axis of extent `{size}`")))
+        }
+    }
+}

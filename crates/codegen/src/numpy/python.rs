@@ -1,0 +1,228 @@
+//! Python expressions. Our syntax tree has Python's operators with Python's precedence, so that a Python expression is
+//! a tree whose names and calls are NumPy's, and its text is the tree's text. Nothing here knows about programs.
+
+use backprove_calculus::{Number, matrix};
+use backprove_syntax::format_expression;
+use backprove_syntax::tree::{
+    BinaryOperator, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
+};
+
+/// A name or a piece of text that holds together like one.
+pub(super) fn name(text: impl Into<String>) -> Expression {
+    Expression::name(text)
+}
+
+/// `function(arguments)`.
+pub(super) fn call(function: &str, arguments: impl IntoIterator<Item = Expression>) -> Expression {
+    Expression::call(function, arguments)
+}
+
+/// `receiver.copy()`.
+pub(super) fn copied(receiver: Expression) -> Expression {
+    Expression::made(ExpressionKind::Method {
+        receiver: Box::new(receiver),
+        method: Name::made("copy"),
+        arguments: Vec::new(),
+    })
+}
+
+/// `base[entries]`.
+pub(super) fn subscript(base: Expression, entries: Vec<Subscript>) -> Expression {
+    Expression::made(ExpressionKind::Subscript(Box::new(base), entries))
+}
+
+/// `:`.
+pub(super) fn everything() -> Subscript {
+    Subscript::Slice {
+        start: None,
+        stop: None,
+        step: None,
+    }
+}
+
+/// `(a, b)`.
+pub(super) fn tuple(items: Vec<Expression>) -> Expression {
+    Expression::made(ExpressionKind::Tuple(items))
+}
+
+/// `-tree`.
+pub(super) fn negative(tree: Expression) -> Expression {
+    Expression::made(ExpressionKind::Unary(UnaryOperator::Negate, Box::new(tree)))
+}
+
+/// A string.
+pub(super) fn string(text: String) -> Expression {
+    Expression::made(ExpressionKind::String(text))
+}
+
+/// Whether NumPy may give an array that shares its memory with another.
+pub(super) fn is_view(tree: &Expression) -> bool {
+    match &tree.kind {
+        // A function in NumPy's spelling is one piece of text as well.
+        ExpressionKind::Name(text) => !text.ends_with(')'),
+        ExpressionKind::Transpose(_) | ExpressionKind::Subscript(..) => true,
+        ExpressionKind::Call {
+            function,
+            arguments,
+        } => match function.text.as_str() {
+            "np.diag" | "np.transpose" | "np.swapaxes" => true,
+            "np.einsum" => arguments.len() == 2,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A number as Python writes it.
+pub(super) fn number(value: Number) -> Expression {
+    constants(&matrix::number(value))
+}
+
+/// The names of constants in a number's tree.
+fn constants(tree: &Expression) -> Expression {
+    match &tree.kind {
+        ExpressionKind::Name(word) => constant(word).unwrap_or_else(|| tree.clone()),
+        ExpressionKind::Unary(operator, inner) => {
+            Expression::made(ExpressionKind::Unary(*operator, Box::new(constants(inner))))
+        }
+        _ => tree.clone(),
+    }
+}
+
+/// A constant that NumPy names.
+pub(super) fn constant(word: &str) -> Option<Expression> {
+    match word {
+        "pi" | "e" | "inf" => Some(name(format!("np.{word}"))),
+        _ => None,
+    }
+}
+
+/// Whether the values are truth values.
+pub(super) fn is_truth(tree: &Expression) -> bool {
+    matches!(&tree.kind, ExpressionKind::Binary(operator, ..) if is_comparison(*operator))
+}
+
+/// Whether the operator compares.
+pub(super) fn is_comparison(operator: BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Less
+            | BinaryOperator::LessEqual
+            | BinaryOperator::Greater
+            | BinaryOperator::GreaterEqual
+            | BinaryOperator::Equal
+            | BinaryOperator::NotEqual
+    )
+}
+
+/// The tree with ones and zeros in the place of truth values.
+pub(super) fn as_numbers(tree: Expression) -> Expression {
+    if is_truth(&tree) {
+        let (one, zero) = (real("1.0"), real("0.0"));
+        call("np.where", [tree, one, zero])
+    } else {
+        tree
+    }
+}
+
+/// A whole number that is written out becomes a real one, so that arrays made of it hold reals.
+pub(super) fn as_real(tree: Expression) -> Expression {
+    match &tree.kind {
+        ExpressionKind::Number(text) if text.chars().all(|c| c.is_ascii_digit()) => {
+            real(&format!("{text}.0"))
+        }
+        ExpressionKind::Unary(UnaryOperator::Negate, inner) => negative(as_real((**inner).clone())),
+        _ => as_numbers(tree),
+    }
+}
+
+fn real(text: &str) -> Expression {
+    Expression::made(ExpressionKind::Number(text.to_owned()))
+}
+
+/// `left operator right`; truth values become numbers where NumPy would not do arithmetic with them.
+pub(super) fn binary(operator: BinaryOperator, left: Expression, right: Expression) -> Expression {
+    if operator == BinaryOperator::Multiply {
+        // NumPy multiplies a real number with a truth value as one would wish, but not two truth values.
+        let left = if is_truth(&right) {
+            as_numbers(left)
+        } else {
+            left
+        };
+        return Expression::binary(operator, left, right);
+    }
+    Expression::binary(operator, as_numbers(left), as_numbers(right))
+}
+
+/// The longest line that is not broken.
+const WIDTH: usize = 88;
+
+/// `target = value  # comment` at the indentation of a function's body, broken where it would be too long.
+pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> String {
+    let line = format!("    {target} = {}", format_expression(value));
+    let length = line.chars().count();
+    if length + 4 + comment.chars().count() <= WIDTH {
+        return format!("{line}  # {comment}\n");
+    }
+    let terms = terms(value);
+    if length <= WIDTH || terms.len() < 2 {
+        return format!("    # {target}: {comment}\n{line}\n");
+    }
+    let mut text = format!("    # {target}: {comment}\n    {target} = (\n");
+    for term in terms {
+        text.push_str("        ");
+        text.push_str(&term);
+        text.push('\n');
+    }
+    text.push_str("    )\n");
+    text
+}
+
+/// The terms of an addition, each with its sign, or the factors of a product; the first has none.
+fn terms(tree: &Expression) -> Vec<String> {
+    use BinaryOperator::{Add, Divide, Multiply, Subtract};
+    let additive = |operator: BinaryOperator| matches!(operator, Add | Subtract);
+    let multiplicative = |operator: BinaryOperator| matches!(operator, Multiply | Divide);
+    let mut current = tree;
+    let mut found = Vec::new();
+    let ExpressionKind::Binary(outermost, ..) = &tree.kind else {
+        return vec![format_expression(tree)];
+    };
+    while let ExpressionKind::Binary(operator, left, _) = &current.kind
+        && ((additive(*operator) && additive(*outermost))
+            || (multiplicative(*operator) && multiplicative(*outermost)))
+    {
+        // The operand's own text is taken out of the whole, so that it keeps the parentheses it needs.
+        let whole = format_expression(current);
+        let operand = &whole[format_left(*operator, left).len() + 1..];
+        found.push(operand.to_owned());
+        current = left;
+    }
+    let lead = match &tree.kind {
+        ExpressionKind::Binary(..) if !found.is_empty() => left_text(tree, current),
+        _ => format_expression(current),
+    };
+    found.push(lead);
+    found.reverse();
+    found
+}
+
+/// The left operand as it stands before its operator.
+fn format_left(operator: BinaryOperator, left: &Expression) -> String {
+    let one = Expression::name("x");
+    let whole = format_expression(&Expression::binary(operator, left.clone(), one));
+    let end = whole.len() - operator.text().len() - 3;
+    whole[..end].to_owned()
+}
+
+/// The innermost left operand as it stands in the whole.
+fn left_text(tree: &Expression, innermost: &Expression) -> String {
+    let mut current = tree;
+    while let ExpressionKind::Binary(operator, left, _) = &current.kind {
+        if std::ptr::eq(&raw const **left, innermost) {
+            return format_left(*operator, left);
+        }
+        current = left;
+    }
+    format_expression(innermost)
+}

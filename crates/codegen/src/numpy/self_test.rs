@@ -1,0 +1,234 @@
+//! The end of a module: a comparison of its gradients with central differences. It draws inputs that respect what is
+//! known about them. Nothing here knows a gradient.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use backprove_calculus::functions::Domain;
+use backprove_calculus::{Dim, Expr, Fact, FunctionName, Gradient, Node, Program, Tensor};
+
+use super::stable;
+use super::writer::Writer;
+
+/// The text of the comparison and of what runs it.
+pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usize]) -> String {
+    let program = &gradient.forward;
+    let restricted = is_restricted(program);
+    let mut text = String::from("\ndef _draw(rng");
+    text.push_str(if restricted {
+        ", low, high):\n"
+    } else {
+        "):\n"
+    });
+    text.push_str("    \"\"\"Random inputs of small, distinct sizes.\"\"\"\n");
+    let mut dims: Vec<&Dim> = Vec::new();
+    for tensor in &program.inputs {
+        dims.extend(tensor.dims());
+        dims.extend(tensor.facts().iter().filter_map(|fact| match fact {
+            Fact::Labels(classes) => Some(classes),
+            _ => None,
+        }));
+    }
+    let mut seen = HashSet::new();
+    let symbols: Vec<String> = dims
+        .into_iter()
+        .filter(|dim| matches!(dim, Dim::Symbol(_)) && seen.insert((*dim).clone()))
+        .map(|dim| backprove_syntax::format_expression(&writer.size(dim)))
+        .collect();
+    if !symbols.is_empty() {
+        let values: Vec<String> = (2..symbols.len() + 2)
+            .map(|size| size.to_string())
+            .collect();
+        let _ = writeln!(text, "    {} = {}", symbols.join(", "), values.join(", "));
+    }
+    text.push_str("    return {\n");
+    for tensor in &program.inputs {
+        let _ = writeln!(
+            text,
+            "        \"{}\": {},",
+            tensor.name(),
+            drawn(writer, tensor, restricted)
+        );
+    }
+    text.push_str("    }\n");
+    text.push_str("\n\n");
+    text.push_str(&largest_error(gradient, orders, restricted));
+    text.push_str(
+        "\n\nif __name__ == \"__main__\":\n    \
+         error = _largest_error(np.random.default_rng(0))\n    \
+         print(f\"largest error against central differences: {error:.1e}\")\n    \
+         raise SystemExit(not error <= 1e-6)\n",
+    );
+    text
+}
+
+fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
+    let mut callables = Vec::new();
+    for (place, order) in orders.iter().enumerate() {
+        let rate = place + 1;
+        for derivative in 0..=*order {
+            // Derivatives of sin(k x): k cos(k x), -k^2 sin(k x), and so on.
+            let wave = if derivative % 2 == 0 { "sin" } else { "cos" };
+            let sign = if derivative % 4 < 2 { "" } else { "-" };
+            let factor = rate.pow(derivative as u32);
+            callables.push(if rate == 1 && sign.is_empty() {
+                format!("np.{wave}")
+            } else {
+                format!("lambda x: {sign}{factor} * np.{wave}({rate} * x)")
+            });
+        }
+    }
+    let head = if callables.is_empty() {
+        String::new()
+    } else {
+        "*functions, ".to_owned()
+    };
+    let mut text = String::from(
+        "def _largest_error(rng):\n    \"\"\"The largest scaled difference between gradient and central differences.\"\"\"\n",
+    );
+    if !callables.is_empty() {
+        let _ = writeln!(text, "    functions = [{}]", callables.join(", "));
+    }
+    if restricted {
+        // Somewhere in these ranges the program is defined.
+        let _ = write!(
+            text,
+            "    for low, high in 20 * [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)]:\n        \
+             inputs = _draw(rng, low, high)\n        \
+             with np.errstate(all=\"ignore\"):\n            \
+             output = forward({head}*inputs.values())\n        \
+             if np.all(np.isfinite(output)):\n            \
+             break\n"
+        );
+    } else {
+        text.push_str("    inputs = _draw(rng)\n");
+    }
+    if gradient.seed.is_some() {
+        if !restricted {
+            let _ = writeln!(text, "    output = forward({head}*inputs.values())");
+        }
+        let _ = write!(
+            text,
+            "    cotangent = rng.standard_normal(output.shape)\n    \
+             derived = gradient({head}*inputs.values(), cotangent)\n\n    \
+             def loss():\n        \
+             return np.sum(cotangent * forward({head}*inputs.values()))\n\n"
+        );
+    } else {
+        let _ = write!(
+            text,
+            "    derived = gradient({head}*inputs.values())\n\n    \
+             def loss():\n        \
+             return forward({head}*inputs.values())\n\n"
+        );
+    }
+    let is_input = |tensor: &Tensor| gradient.forward.inputs.contains(tensor);
+    text.push_str("    errors = [0.0]\n");
+    text.push_str(if gradient.wrt.iter().all(is_input) {
+        "    for name in derived:\n"
+    } else {
+        // What is defined cannot be moved by itself.
+        "    for name in [name for name in derived if name in inputs]:\n"
+    });
+    text.push_str(
+        "        x, step = inputs[name], 1e-5\n        \
+         difference = np.empty_like(x)\n        \
+         for at in np.ndindex(x.shape):\n            \
+         value = x[at]\n            \
+         x[at] = value + step\n            \
+         above = loss()\n            \
+         x[at] = value - step\n            \
+         below = loss()\n            \
+         x[at] = value\n            \
+         difference[at] = (above - below) / (2 * step)\n        \
+         scale = 1.0 + np.abs(difference)\n        \
+         assert derived[name].shape == x.shape, name\n        \
+         errors.append(np.max(np.abs(derived[name] - difference) / scale))\n    \
+         return np.max(errors)\n",
+    );
+    text
+}
+
+/// Whether the program is undefined somewhere: a logarithm, a root, a quotient.
+fn is_restricted(program: &Program) -> bool {
+    let restricted = |part: &Expr| match part.node() {
+        _ if stable::log_sum_exp(part).is_some() => false,
+        Node::Power(base, _) if stable::sum_of_exponentials(base).is_some() => false,
+        Node::Call(callee, _) => match &callee.function {
+            FunctionName::Known(function) => {
+                function.domain.iter().any(|domain| *domain != Domain::Real)
+            }
+            FunctionName::Abstract(_) => false,
+        },
+        Node::Power(base, exponent) => {
+            let is_count = matches!(base.node(), Node::Extent(_));
+            let whole = exponent.split_coefficient().0.as_integer();
+            !is_count
+                && whole
+                    .is_none_or(|whole| whole < 0 || !matches!(exponent.node(), Node::Number(_)))
+        }
+        _ => false,
+    };
+    let mut equations = program.equations.iter();
+    equations.any(|equation| equation.body.any(&mut |part| restricted(part)))
+}
+
+fn shape(writer: &mut Writer, dims: &[Dim]) -> String {
+    let sizes: Vec<String> = dims
+        .iter()
+        .map(|dim| backprove_syntax::format_expression(&writer.size(dim)))
+        .collect();
+    match &sizes[..] {
+        [only] => only.clone(),
+        _ => format!("({})", sizes.join(", ")),
+    }
+}
+
+/// The draw of one input.
+fn drawn(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> String {
+    let dims = tensor.dims();
+    let all = shape(writer, dims);
+    let last = dims.last().map_or_else(
+        || "1".to_owned(),
+        |dim| shape(writer, std::slice::from_ref(dim)),
+    );
+    let lead = shape(writer, &dims[..dims.len().saturating_sub(1)]);
+    let plain = if restricted {
+        format!("rng.uniform(low, high, {all})")
+    } else {
+        format!("rng.standard_normal({all})")
+    };
+    for fact in tensor.facts() {
+        let text = match fact {
+            Fact::Labels(classes) => {
+                let classes = shape(writer, std::slice::from_ref(classes));
+                format!("rng.integers({classes}, size={all})")
+            }
+            Fact::Positive => format!("rng.uniform(0.5, 1.5, {all})"),
+            Fact::Unit => format!("rng.uniform(0.1, 0.9, {all})"),
+            Fact::Signs => format!("rng.choice([-1.0, 1.0], {all})"),
+            Fact::Probability => format!("rng.dirichlet(np.ones({last}), {lead})"),
+            Fact::OneHot => format!("np.eye({last})[rng.integers({last}, size={lead})]"),
+            Fact::Symmetric => format!("(lambda a: a + np.swapaxes(a, -1, -2))({plain})"),
+            Fact::PositiveDefinite => {
+                format!("(lambda a: a @ np.swapaxes(a, -1, -2) + np.eye({last}))({plain})")
+            }
+            Fact::Diagonal => format!("{plain} * np.eye({last})"),
+            Fact::Orthogonal => format!("np.linalg.qr({plain})[0]"),
+            Fact::Lower => format!("np.tril({plain})"),
+            Fact::Invertible => format!("{plain} + 3 * np.eye({last})"),
+            Fact::Constant => continue,
+        };
+        return as_array(text, dims);
+    }
+    as_array(plain, dims)
+}
+
+/// A scalar is drawn as an array without axes, so that it can be moved in place.
+fn as_array(text: String, dims: &[Dim]) -> String {
+    if dims.is_empty() {
+        format!("np.array({text})")
+    } else {
+        text
+    }
+}

@@ -1,0 +1,3 @@
+//! What the project's tests and chores share. Nothing that is shipped depends on it.
+
+pub mod python;
