@@ -79,7 +79,9 @@ impl Draw {
             if *fact == Fact::Probability {
                 for row in data.chunks_mut(*shape.last().unwrap()) {
                     let total: f64 = row.iter().sum();
-                    row.iter_mut().for_each(|value| *value /= total);
+                    for value in row {
+                        *value /= total;
+                    }
                 }
             }
         }
@@ -318,10 +320,9 @@ fn what_the_user_wrote_out_is_stable() {
         );
         let output = gradient.forward.output().unwrap().target.name().to_owned();
         let mut forward = environment.array(&output).unwrap().clone();
-        forward
-            .data_mut()
-            .iter_mut()
-            .for_each(|value| *value += shift);
+        for value in forward.data_mut() {
+            *value += shift;
+        }
         expectations.push((
             name,
             forward,
