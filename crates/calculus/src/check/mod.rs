@@ -128,10 +128,14 @@ pub fn context(gradient: &Gradient) -> Program {
 }
 
 /// Trials for each set of sizes: in the field, where a wrong identity of degree d passes one with a chance of at most
-/// d / 2^61; where order chooses a branch; and in double precision.
+/// d / 2^61; and in double precision.
 const FIELD_TRIALS: usize = 1;
-const BRANCH_TRIALS: usize = 4;
 const FLOAT_TRIALS: usize = 3;
+
+/// Where order chooses a branch, few elements do not see all branches: there are more trials, up to so many, until
+/// about so many elements were looked at.
+const BRANCH_TRIALS: usize = 4;
+const BRANCH_ELEMENTS: usize = 8;
 
 /// The scaled error that is put down to rounding, and where differences stand for derivatives.
 const ROUNDING: f64 = 1e-9;
@@ -169,13 +173,20 @@ impl Checker {
             right: after,
             indices,
         };
-        let trials = if branches(before) || branches(after) {
-            BRANCH_TRIALS
-        } else {
-            FIELD_TRIALS
-        };
+        let branches = branches(before) || branches(after);
+        let mut total = 0;
         let mut resamples = 0;
         for points in &mut self.fields {
+            let trials = if branches {
+                let extents = indices
+                    .iter()
+                    .map(|index| points.sizes().get(index.extent()));
+                let elements: usize = extents.flatten().product();
+                (BRANCH_ELEMENTS / elements.max(1)).clamp(1, BRANCH_TRIALS)
+            } else {
+                FIELD_TRIALS
+            };
+            total += trials;
             let run = points.compare(sides, trials, |left, right| {
                 let differs = left
                     .data()
@@ -192,7 +203,7 @@ impl Checker {
         }
         IdentityCheck {
             verdict: Verdict::Verified(Verified::Field),
-            trials: trials * self.fields.len(),
+            trials: total,
             resamples,
             error: 0.0,
         }

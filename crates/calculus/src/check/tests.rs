@@ -85,7 +85,7 @@ fn a_right_gradient_passes() {
     let check = checked(&linear, |_| Expr::one());
     assert_eq!(check.verdict, Verdict::Verified(()));
     assert!(check.error < 1e-9, "{}", check.error);
-    assert_eq!(check.trials, 4);
+    assert!(check.trials >= 2);
 
     let tanh = layer(|sum| Expr::apply("tanh", vec![sum]));
     let slope = |at: &[Index]| {

@@ -54,6 +54,13 @@ impl<T: Scalar> Run<'_, T> {
                 let (base, exponent) = (self.dual(*base, by), self.dual(*exponent, by));
                 self.dual_power(base, exponent)
             }
+            Operation::Root(base, degree) => {
+                let root = self.value(entry);
+                // r^n = x, so that n r^(n − 1) r' = x'.
+                let lower = self.power(root, T::whole(degree - 1));
+                let slope = self.power(T::whole(*degree).times(lower), T::whole(-1));
+                (root, slope.times(self.dual(*base, by).1))
+            }
             Operation::Call {
                 kind,
                 arguments,

@@ -124,6 +124,11 @@ impl Scalar for Field {
         }
     }
 
+    /// Opaque, though half of the elements have a square root: that `√(x²) = x` must not come out for some of them.
+    fn root(self, degree: i64, seed: u64) -> Self {
+        Self::opaque(identity("root", seed), &[self, Self::whole(degree)])
+    }
+
     fn function(_: fn(&[f64]) -> f64, identity: u64, arguments: &[Self]) -> Self {
         Self::opaque(identity, arguments)
     }

@@ -8,12 +8,13 @@ use super::{Differentiation, Environment, Scalar, Unevaluated};
 use crate::expr::{Callee, Expr, FunctionName, Node, Reduction, Tensor};
 use crate::functions::{self, Body, Notation};
 use crate::index::Index;
+use crate::number::Number;
 
 /// The most arguments that a function may have.
 pub(super) const ARGUMENTS: usize = 4;
 
 /// Larger tables of kept values are not worth their memory.
-const KEPT: usize = 1 << 14;
+const KEPT: usize = 1 << 10;
 
 /// Where an element stands: for each index its slot and how far apart its values stand.
 pub(super) type Place = Vec<(usize, usize)>;
@@ -40,6 +41,8 @@ pub(super) enum Operation<T> {
     },
     Add(Vec<usize>),
     Power(usize, usize),
+    /// A root of the given degree.
+    Root(usize, i64),
     Call {
         value: fn(&[f64]) -> f64,
         kind: Kind,
@@ -202,6 +205,7 @@ impl<T: Scalar> Builder<'_, T> {
             Operation::Sum(..)
                 | Operation::Reduce(..)
                 | Operation::Power(..)
+                | Operation::Root(..)
                 | Operation::Call { .. }
                 | Operation::Abstract { .. }
                 | Operation::Derivative { .. }
@@ -270,6 +274,11 @@ impl<T: Scalar> Builder<'_, T> {
                 (Operation::Add(parts), free, reads)
             }
             Node::Power(base, exponent) => {
+                if let Node::Number(Number::Rational(ratio)) = exponent.node()
+                    && !ratio.is_integer()
+                {
+                    return self.rational_power(base, *ratio.numer(), *ratio.denom());
+                }
                 let (base, exponent) = (self.build(base)?, self.build(exponent)?);
                 let (free, reads) = self.union(&[base, exponent]);
                 (Operation::Power(base, exponent), free, reads)
@@ -277,6 +286,24 @@ impl<T: Scalar> Builder<'_, T> {
             Node::Call(callee, arguments) => return self.call(expr, callee, arguments),
             Node::Derivative(body, tensor, indices) => self.derivative(body, tensor, indices)?,
         })
+    }
+
+    /// A power of a root, so that all powers of one base are rational in its root.
+    fn rational_power(
+        &mut self,
+        base: &Expr,
+        numerator: i64,
+        degree: i64,
+    ) -> Result<(Operation<T>, u128, u128), Unevaluated> {
+        if numerator == 1 {
+            let base = self.build(base)?;
+            let (free, reads) = self.union(&[base]);
+            return Ok((Operation::Root(base, degree), free, reads));
+        }
+        let root = self.build(&base.power(Expr::number(Number::ratio(1, degree))))?;
+        let exponent = self.build(&Expr::integer(numerator))?;
+        let (free, reads) = self.union(&[root]);
+        Ok((Operation::Power(root, exponent), free, reads))
     }
 
     fn derivative(

@@ -148,6 +148,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let (base, exponent) = (self.value(*base), self.value(*exponent));
                 self.power(base, exponent)
             }
+            Operation::Root(base, degree) => self.value(*base).root(*degree, form.seed),
             Operation::Call {
                 value,
                 kind,

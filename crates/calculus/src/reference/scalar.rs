@@ -32,6 +32,10 @@ pub trait Scalar: Copy + PartialEq + Debug {
     #[must_use]
     fn power(self, exponent: Self, seed: u64) -> Option<Self>;
 
+    /// The root of the given degree.
+    #[must_use]
+    fn root(self, degree: i64, seed: u64) -> Self;
+
     /// A function with the given value in double precision. `identity` names it, for numbers on which it is opaque.
     #[must_use]
     fn function(value: fn(&[f64]) -> f64, identity: u64, arguments: &[Self]) -> Self;
@@ -79,11 +83,17 @@ impl Scalar for f64 {
         let small = exponent.abs() <= 64.0;
         Some(if small && exponent.fract() == 0.0 {
             self.powi(exponent as i32)
-        } else if exponent.to_bits() == 0.5_f64.to_bits() {
-            self.sqrt()
         } else {
             self.powf(exponent)
         })
+    }
+
+    fn root(self, degree: i64, _: u64) -> Self {
+        if degree == 2 {
+            self.sqrt()
+        } else {
+            self.powf(1.0 / degree as Self)
+        }
     }
 
     fn function(value: fn(&[f64]) -> f64, _: u64, arguments: &[Self]) -> Self {
