@@ -37,6 +37,12 @@ pub(crate) fn module(name: &str) -> Option<Arc<Module>> {
     modules().iter().find(|module| module.name == name).cloned()
 }
 
+/// All modules called `name`, for arguments of different ranks.
+pub(crate) fn variants(name: &str) -> Vec<Arc<Module>> {
+    let named = modules().iter().filter(|module| module.name == name);
+    named.cloned().collect()
+}
+
 /// The names of all modules in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     modules().iter().map(|module| module.name.as_str())

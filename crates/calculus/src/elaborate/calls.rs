@@ -16,6 +16,9 @@ use crate::expr::{Callee, Expr, FunctionName};
 use crate::functions;
 use crate::shape;
 
+/// The largest expression that a definition of the table may expand to: nested definitions grow exponentially.
+const LARGEST: usize = 50_000;
+
 /// What a name means when it is called.
 #[derive(Clone)]
 pub(super) enum Called {
@@ -42,6 +45,9 @@ pub(super) fn method_as_call(
     });
     let text = if torch {
         format!("torch.{}", method.text)
+    } else if matches!(method.text.as_str(), "max" | "min" | "norm") {
+        // As a method, these have no reading but NumPy's.
+        format!("np.{}", method.text)
     } else {
         method.text.clone()
     };
@@ -85,7 +91,7 @@ impl Elaborator<'_> {
     }
 
     /// What `name` of `library` means, without a report.
-    fn meaning(&self, library: Library, name: &str) -> Option<Called> {
+    pub(super) fn meaning(&self, library: Library, name: &str) -> Option<Called> {
         let ours = if library == Library::Ours {
             // A text's own functions come first, but not inside the library's definitions.
             if self.frames.is_empty() && self.library_call.is_none() {
@@ -331,9 +337,22 @@ impl Elaborator<'_> {
                 });
                 let value = self.lower(body);
                 self.frames.pop();
-                value
+                let value = value?;
+                if value.body.size() > LARGEST {
+                    return self.too_large(span);
+                }
+                Some(value)
             }
         }
+    }
+
+    fn too_large<T>(&mut self, span: Span) -> Option<T> {
+        let message = "this expression is too large when its functions are written out";
+        self.fail(
+            Diagnostic::error("too-large", message)
+                .label(span, "grows beyond all use here")
+                .help("name its parts in definitions of their own"),
+        )
     }
 
     /// An option that is itself a parameter of the definition that is being expanded.
@@ -355,9 +374,7 @@ impl Elaborator<'_> {
     ) -> Option<Vec<Option<Expression>>> {
         let mut bound: Vec<Option<Expression>> = vec![None; parameters.len()];
         // NumPy has other parameters between `axis` and `keepdims`, so these come by keyword only.
-        let by_position = parameters
-            .iter()
-            .position(|parameter| matches!(parameter.name.as_str(), "keepdims" | "ddof"))
+        let by_position = by_keyword_from(parameters)
             .filter(|_| !torch)
             .unwrap_or(parameters.len());
         let mut position = 0;
@@ -491,6 +508,13 @@ impl Elaborator<'_> {
                 .label(tree.span, "given here"),
         )
     }
+}
+
+/// From which parameter on a keyword is needed.
+pub(super) fn by_keyword_from(parameters: &[Parameter]) -> Option<usize> {
+    parameters
+        .iter()
+        .position(|parameter| matches!(parameter.name.as_str(), "keepdims" | "ddof"))
 }
 
 /// The parameters of an element-wise function.

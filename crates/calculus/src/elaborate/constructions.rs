@@ -30,10 +30,7 @@ impl Elaborator<'_> {
                     kind: ExpressionKind::Tuple(axes.collect()),
                     span,
                 };
-                Some(
-                    self.lower(&arguments[0].value)
-                        .and_then(|value| self.reordered(&value, Some(&order))),
-                )
+                Some(self.lower_transpose_by(&arguments[0].value, &order))
             }
             _ => None,
         }
@@ -92,6 +89,21 @@ impl Elaborator<'_> {
             Built::SqueezeAxis => self.lower_squeeze_axis(value, option(1)?),
             Built::Eye | Built::Full | Built::Delta | Built::EinsteinSum => None,
         }
+    }
+
+    /// `X.transpose(1, 0)`. To PyTorch `transpose(0, 1)` exchanges axes that NumPy leaves in place.
+    fn lower_transpose_by(&mut self, tree: &Expression, order: &Expression) -> Option<Value> {
+        let value = self.lower(tree)?;
+        let reordered = self.reordered(&value, Some(order))?;
+        if reordered.indices != value.indices {
+            return Some(reordered);
+        }
+        let message = "this order leaves every axis in its place";
+        self.fail(
+            Diagnostic::error("ambiguous", message)
+                .label(order.span, "given here")
+                .help("exchange two axes with `swapaxes(X, 0, 1)` or `X.T`"),
+        )
     }
 
     fn wrong_rank<T>(&mut self, name: &str, value: &Value, wanted: &str, span: Span) -> Option<T> {

@@ -78,10 +78,17 @@ impl Elaborator<'_> {
             Library::NumPy | Library::Ours if has(&renamed, "out") || has(&renamed, "where") => {
                 return self.not_yet("the argument `out=` or `where=`", span);
             }
-            Library::NumPy if name == "norm" && (renamed.len() > 1 && !has(&renamed, "axis")) => {
-                return self.not_yet("a norm other than the Euclidean one", span);
-            }
             _ => {}
+        }
+        let second_by_position = renamed
+            .get(1)
+            .is_some_and(|argument| argument.keyword.is_none());
+        if name == "norm" && (second_by_position || has(&renamed, "ord") || has(&renamed, "p")) {
+            return self.not_yet("a norm other than the Euclidean one", span);
+        }
+        if library == Library::Ours && matches!(name.as_str(), "max" | "min") && second_by_position
+        {
+            return self.greater_of_two(&name, span);
         }
         if has(&renamed, "dtype") {
             renamed.retain(|argument| {
@@ -92,6 +99,22 @@ impl Elaborator<'_> {
             });
         }
         Some((library, name, renamed))
+    }
+
+    /// `max(X, 0)` is a reduction over axis 0 to NumPy and the greater of two to Python.
+    fn greater_of_two<T>(&mut self, name: &str, span: Span) -> Option<T> {
+        let both = format!("{name}imum");
+        let message = format!("`{name}` of two things is `{both}`, or `{name}` along an `axis=`");
+        let word = Span::new(span.start, span.start + name.len());
+        self.fail(
+            Diagnostic::error("ambiguous", message)
+                .label(span, "two things by position")
+                .help_edit(
+                    format!("compare element by element with `{both}`"),
+                    word,
+                    both,
+                ),
+        )
     }
 
     fn tanh_gelu(

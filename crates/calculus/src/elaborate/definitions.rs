@@ -68,15 +68,26 @@ pub(super) struct TensorFunction {
     pub signature: &'static str,
     /// What it means.
     pub meaning: Meaning,
-    /// The letter of its result, where a nested call becomes an equation of its own.
-    pub letter: Option<&'static str>,
+    /// What of a call becomes an equation of its own.
+    pub naming: Naming,
+}
+
+/// What of a call becomes an equation of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// Nothing.
+    Nothing,
+    /// Its argument, which the definition mentions several times.
+    Argument,
+    /// Its argument, and where it is nested its result, under this letter.
+    Result(&'static str),
 }
 
 const fn defined(signature: &'static str, definition: &'static str) -> TensorFunction {
     TensorFunction {
         signature,
         meaning: Meaning::Language(definition),
-        letter: None,
+        naming: Naming::Nothing,
     }
 }
 
@@ -88,7 +99,15 @@ const fn named(
     TensorFunction {
         signature,
         meaning: Meaning::Language(definition),
-        letter: Some(letter),
+        naming: Naming::Result(letter),
+    }
+}
+
+const fn repeating(signature: &'static str, definition: &'static str) -> TensorFunction {
+    TensorFunction {
+        signature,
+        meaning: Meaning::Language(definition),
+        naming: Naming::Argument,
     }
 }
 
@@ -96,7 +115,7 @@ const fn built(signature: &'static str, built: Built) -> TensorFunction {
     TensorFunction {
         signature,
         meaning: Meaning::Built(built),
-        letter: None,
+        naming: Naming::Nothing,
     }
 }
 
@@ -121,11 +140,11 @@ static TABLE: &[TensorFunction] = &[
         "mean(x, axis=None, keepdims=False)",
         "sum(x, axis=axis, keepdims=keepdims) / count(x, axis=axis)",
     ),
-    defined(
+    repeating(
         "var(x, axis=None, keepdims=False, ddof=0)",
         "sum((x - mean(x, axis=axis, keepdims=True))**2, axis=axis, keepdims=keepdims) / (count(x, axis=axis) - ddof)",
     ),
-    defined(
+    repeating(
         "std(x, axis=None, keepdims=False, ddof=0)",
         "sqrt(var(x, axis=axis, keepdims=keepdims, ddof=ddof))",
     ),
@@ -268,7 +287,7 @@ pub(super) struct Entry {
     pub name: String,
     pub parameters: Vec<Parameter>,
     pub body: Body,
-    pub letter: Option<&'static str>,
+    pub naming: Naming,
 }
 
 /// What an entry means, read.
@@ -336,7 +355,7 @@ fn read(function: &TensorFunction) -> Option<Entry> {
         name: name.text,
         parameters,
         body,
-        letter: function.letter,
+        naming: function.naming,
     })
 }
 

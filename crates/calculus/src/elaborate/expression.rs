@@ -11,7 +11,7 @@ use crate::index::Dim;
 use crate::number::Number;
 
 /// The constants of the language.
-fn constant(name: &str) -> Option<f64> {
+pub(super) fn constant(name: &str) -> Option<f64> {
     Some(match name {
         "pi" => std::f64::consts::PI,
         "e" => std::f64::consts::E,
@@ -213,7 +213,7 @@ impl Elaborator<'_> {
     }
 
     /// Whether `name` stands for a number or a tensor.
-    fn has_value(&self, name: &str) -> bool {
+    pub(super) fn has_value(&self, name: &str) -> bool {
         self.local(name).is_some()
             || self.tensor(name).is_some()
             || self.is_size(name)

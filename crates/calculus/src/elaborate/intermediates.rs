@@ -2,8 +2,8 @@
 
 use backprove_syntax::tree::{Expression, ExpressionKind};
 
-use super::calls::{Called, method_as_call};
-use super::definitions::Entry;
+use super::calls::Called;
+use super::definitions::Naming;
 use super::scope::Elaborator;
 use super::substitution::{map_arguments, map_children, mentions};
 use crate::expr::Tensor;
@@ -20,17 +20,17 @@ impl Elaborator<'_> {
         tree: &Expression,
         indices: &[String],
     ) -> Option<Expression> {
-        let call = as_call(tree);
-        if let Some(Called::Tensor(entry)) = self.called(&call)
-            && entry.letter.is_some()
-            && !mentions(&call, indices)
+        let tree = &self.in_our_words(tree)?;
+        if let Some(Called::Tensor(entry)) = self.called(tree)
+            && entry.naming != Naming::Nothing
+            && !mentions(tree, indices)
         {
-            return self.with_named_argument(&call, &mut indices.to_vec());
+            return self.with_named_argument(tree, &mut indices.to_vec());
         }
         self.named_parts(tree, &mut indices.to_vec())
     }
 
-    /// The tree with every nested result named, itself included.
+    /// The tree, which is in our words, with every nested result named, itself included.
     pub(super) fn named_parts(
         &mut self,
         tree: &Expression,
@@ -55,20 +55,20 @@ impl Elaborator<'_> {
                 span: tree.span,
             });
         }
-        let call = as_call(tree);
-        if !mentions(&call, indices) {
-            match self.called(&call) {
-                Some(Called::Tensor(Entry {
-                    letter: Some(letter),
-                    ..
-                })) => {
-                    let call = self.with_named_argument(&call, indices)?;
-                    return self.named(&call, letter);
-                }
+        if !mentions(tree, indices) {
+            match self.called(tree) {
+                Some(Called::Tensor(entry)) => match entry.naming {
+                    Naming::Nothing => {}
+                    Naming::Argument => return self.with_named_argument(tree, indices),
+                    Naming::Result(letter) => {
+                        let call = self.with_named_argument(tree, indices)?;
+                        return self.named(&call, letter);
+                    }
+                },
                 Some(Called::Module(module)) => {
                     let result = module.tree.result.name.text.clone();
                     let name = self.free_name(&result);
-                    let ExpressionKind::Call { arguments, .. } = &call.kind else {
+                    let ExpressionKind::Call { arguments, .. } = &tree.kind else {
                         return None;
                     };
                     // Taken from here on, also from the arguments that are named first.
@@ -150,27 +150,5 @@ fn name_at(name: &str, tree: &Expression) -> Expression {
     Expression {
         kind: ExpressionKind::Name(name.to_owned()),
         span: tree.span,
-    }
-}
-
-/// A method call as a call; any other tree as it is.
-pub(super) fn as_call(tree: &Expression) -> Expression {
-    match &tree.kind {
-        ExpressionKind::Method {
-            receiver,
-            method,
-            arguments,
-        } if !matches!(&receiver.kind, ExpressionKind::Name(word) if super::libraries::is_library(word)) =>
-        {
-            let (function, arguments) = method_as_call(receiver, method, arguments);
-            Expression {
-                kind: ExpressionKind::Call {
-                    function,
-                    arguments,
-                },
-                span: tree.span,
-            }
-        }
-        _ => tree.clone(),
     }
 }

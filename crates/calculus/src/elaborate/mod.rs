@@ -18,6 +18,7 @@ mod subscript;
 mod substitution;
 mod suggestion;
 mod value;
+mod wording;
 
 use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::{self, Definition, Expression};

@@ -1,6 +1,7 @@
 //! Modules: checked once where they are written, then inlined at every call as equations under fresh names.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use backprove_syntax::tree::{
     Argument, BinaryOperator, Declaration, Definition, Expression, ExpressionKind,
@@ -10,7 +11,6 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::calls::Called;
 use super::definitions::Parameter;
-use super::intermediates::as_call;
 use super::scope::Elaborator;
 use super::subscript::labels;
 use super::substitution::{Replacements, each_child, left_side, replaced};
@@ -197,7 +197,7 @@ impl Elaborator<'_> {
 
     /// Whether `tree` is a call of a module, and whether that module's result is a scalar.
     pub(super) fn module_result_is_scalar(&self, tree: &Expression) -> Option<bool> {
-        match self.called(&as_call(tree)) {
+        match self.called(tree) {
             Some(Called::Module(module)) if !module.maps() => {
                 Some(module.tree.result.sizes.as_ref().is_none_or(Vec::is_empty))
             }
@@ -219,9 +219,8 @@ impl Elaborator<'_> {
     /// `Some(None)`: it is not; `None` after a report.
     #[allow(clippy::option_option)]
     pub(super) fn define_by_module(&mut self, name: &str, tree: &Expression) -> Option<Option<()>> {
-        let call = as_call(tree);
         let (Some(Called::Module(module)), ExpressionKind::Call { arguments, .. }) =
-            (self.called(&call), &call.kind)
+            (self.called(tree), &tree.kind)
         else {
             return Some(None);
         };
@@ -232,7 +231,7 @@ impl Elaborator<'_> {
     /// Adds the definitions of `module` at the given arguments; its result is called `target`.
     pub(super) fn inline(
         &mut self,
-        module: &Module,
+        module: &Arc<Module>,
         arguments: &[Argument],
         span: Span,
         target: &str,
@@ -261,6 +260,7 @@ impl Elaborator<'_> {
             trees.push(self.module_argument(tree.as_ref()?, parameter));
         }
         let trees: Vec<Expression> = trees.into_iter().collect::<Option<_>>()?;
+        let module = &*self.variant(module, &trees);
         let maps = module.maps() && self.some_axes(&trees);
         if maps {
             self.check_mapping(module, span)?;
@@ -343,11 +343,34 @@ impl Elaborator<'_> {
         if self.argument_dims(&tree).is_some() {
             return Some(tree);
         }
-        let letter = match self.called(&as_call(&tree)) {
+        let letter = match self.called(&tree) {
             Some(Called::Elementwise(_)) => "A",
             _ => "Z",
         };
         self.named(&tree, letter)
+    }
+
+    /// The module of the library for arguments of these ranks: a loss of vectors is another text than one of matrices.
+    fn variant(&self, module: &Arc<Module>, trees: &[Expression]) -> Arc<Module> {
+        let ranks: Vec<usize> = trees
+            .iter()
+            .map(|tree| self.argument_dims(tree).map_or(0, |dims| dims.len()))
+            .collect();
+        let fits = |other: &Arc<Module>| {
+            let parameters = other.tree.parameters.iter();
+            parameters
+                .map(|parameter| parameter.sizes.as_ref().map_or(0, Vec::len))
+                .eq(ranks.iter().copied())
+        };
+        let variants = if module.library {
+            crate::library::variants(&module.name)
+        } else {
+            Vec::new()
+        };
+        variants
+            .into_iter()
+            .find(fits)
+            .unwrap_or_else(|| module.clone())
     }
 
     /// The shape of an argument that can stand in the module's text as it is: a tensor or its transpose.

@@ -316,6 +316,7 @@ impl Elaborator<'_> {
             // The last definition, named once more.
             return Some(());
         }
+        let tree = &self.in_our_words(tree)?;
         if let Some(scalar) = self.module_result_is_scalar(tree) {
             let name = self.free_name(if scalar { "L" } else { "Y" });
             return self.define_tree(&name, tree);
@@ -329,6 +330,7 @@ impl Elaborator<'_> {
 
     /// Adds the definition of `name` as a right side in matrix notation.
     pub(super) fn define_tree(&mut self, name: &str, tree: &Expression) -> Option<()> {
+        let tree = &self.in_our_words(tree)?;
         if self.define_by_module(name, tree)?.is_some() {
             return Some(());
         }

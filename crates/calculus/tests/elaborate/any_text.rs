@@ -199,6 +199,20 @@ fn a_deep_tree_is_elaborated() {
     let parsed = backprove_syntax::parse(&format!("x[N]\n{sum}"));
     assert_eq!(parsed.diagnostics, []);
     assert_eq!(elaborate(&parsed.program).diagnostics, []);
+    // Written out, this would be larger than any memory.
+    let nested = format!(
+        "x[N]\nL = sum[i](x[i] + {}x[i]{})",
+        "var(".repeat(60),
+        ")".repeat(60)
+    );
+    let parsed = backprove_syntax::parse(&nested);
+    assert_eq!(parsed.diagnostics, []);
+    let slugs: Vec<_> = elaborate(&parsed.program)
+        .diagnostics
+        .into_iter()
+        .map(|diagnostic| diagnostic.slug)
+        .collect();
+    assert_eq!(slugs, ["too-large"]);
     let calls = format!("x[N]\n{}x{}", "sqrt(".repeat(100), ")".repeat(100));
     let parsed = backprove_syntax::parse(&calls);
     assert_eq!(parsed.diagnostics, []);

@@ -112,6 +112,45 @@ fn modules_over_scalars_map_over_axes() {
 }
 
 #[test]
+fn matrix_forms_are_in_our_own_words() {
+    let right = |text: &str| {
+        let program = accepted(&format!("X[S, M]; t[S]: labels(M)\n{text}"));
+        let output = program.output().unwrap();
+        output.matrix.as_ref().map(format_expression).unwrap()
+    };
+    assert_eq!(right("np.exp(X.T).T * np.pi"), "exp(X.T).T * pi");
+    assert_eq!(
+        right("torch.sum(X, 1, True)"),
+        "sum(X, axis=1, keepdims=True)"
+    );
+    assert_eq!(right("X.max(0)"), "max(X, axis=0)");
+    assert_eq!(right("X.var(dim=1)"), "var(X, axis=1, ddof=1)");
+    assert_eq!(right("jax.nn.gelu(X)"), "gelu_tanh(X)");
+    assert_eq!(right("F.cross_entropy(X, t)"), "mean[s](U[s] - X[s, t[s]])");
+    assert_eq!(right("relu: elementwise\ntorch.relu(X)"), "torch.relu(X)");
+}
+
+#[test]
+fn library_modules_fit_vectors_and_matrices() {
+    let program = accepted("x[M]; W[N, M]; b[N]; y[N]\nmean_squared_error(linear(x, W, b), y)");
+    assert_eq!(
+        listed(&program),
+        ["Y[i] = W @ x + b", "L[] = mean((Y - y) ** 2)"]
+    );
+    let program = accepted("z[C]; t[]: labels(C)\ncross_entropy(z, t)");
+    assert_eq!(listed(&program), ["u[] = logsumexp(z)", "L[] = u - z[t]"]);
+}
+
+#[test]
+fn a_definition_that_repeats_its_argument_gets_a_named_one() {
+    let program = accepted("X[S, M]; W[N, M]\nY = X @ W.T / np.std(X @ W.T, axis=0)");
+    assert_eq!(
+        listed(&program),
+        ["Z[i, j] = X @ W.T", "Y[i, j] = X @ W.T / std(Z, axis=0)"]
+    );
+}
+
+#[test]
 fn arguments_do_not_capture_the_indices_of_a_module() {
     let program = accepted(
         "module rows(X[S, M]) -> y[S] { y[s] = sum[m](X[s, m]) }
@@ -154,7 +193,7 @@ fn letters_are_distinct_within_an_equation_and_are_no_names() {
             letters.extend(bound.iter().map(|index| index.letter().to_owned()));
         }
     });
-    assert_eq!(letters, ["q", "r"]);
+    assert_eq!(letters, ["r", "s"]);
 }
 
 #[test]
