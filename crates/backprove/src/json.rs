@@ -1,0 +1,93 @@
+//! The derivation as one JSON object, for other programs.
+
+use backprove_calculus::check::IdentityCheck;
+use backprove_calculus::{Chain, Derivation, Equation, Gradient, Index, Level, Tensor};
+use backprove_typeset::compose::{Letters, index};
+use backprove_typeset::{latex, unicode};
+use serde_json::{Value, json};
+
+use crate::verification::{DerivationCheck, Verification};
+use crate::{report, text};
+
+/// The version of the object's layout.
+pub const SCHEMA: &str = "backprove/derivation/1";
+
+/// One object with the inputs, the forward equations, and for each variable its result and its steps.
+pub fn derivation(gradient: &Gradient, verification: &Verification) -> Value {
+    let tensor = |tensor: &Tensor| json!({ "name": tensor.name(), "shape": shape(tensor) });
+    let equation = |equation: &Equation| json!({ "name": equation.target.name(), "text": text::equation(equation) });
+    let forward = &gradient.forward;
+    let inputs: Vec<Value> = forward
+        .inputs
+        .iter()
+        .chain(&gradient.seed)
+        .map(tensor)
+        .collect();
+    let checked = gradient.derivations.iter().zip(&verification.derivations);
+    let result = |(derivation, check)| result(gradient, derivation, check);
+    json!({
+        "schema": SCHEMA,
+        "inputs": inputs,
+        "equations": forward.equations.iter().map(equation).collect::<Vec<_>>(),
+        "where": gradient.introduced.iter().map(equation).collect::<Vec<_>>(),
+        "output": forward.output().map(|equation| equation.target.name()),
+        "verified": verification.holds(),
+        "results": checked.map(result).collect::<Vec<_>>(),
+    })
+}
+
+fn shape(tensor: &Tensor) -> Vec<String> {
+    tensor.dims().iter().map(ToString::to_string).collect()
+}
+
+fn result(gradient: &Gradient, derivation: &Derivation, check: &DerivationCheck) -> Value {
+    let mut letters = Letters::default();
+    letters.reserve(&derivation.indices);
+    let mut steps = Vec::new();
+    for (contribution, checks) in derivation.contributions.iter().zip(&check.locals) {
+        let indices = &contribution.equation.indices;
+        steps.extend(self::steps(&contribution.local, checks, indices, &letters));
+    }
+    steps.extend(self::steps(&derivation.chain, &check.chain, &[], &letters));
+    let equation = derivation.equation();
+    let formula = index::expression(derivation.result(), &mut letters);
+    json!({
+        "wrt": derivation.variable.name(),
+        "requested": gradient.wrt.contains(&derivation.variable),
+        "name": derivation.gradient.name(),
+        "shape": shape(&derivation.variable),
+        "matrix": derivation.matrix.as_ref().map(backprove_syntax::format_expression),
+        "index": text::by_index(&equation),
+        "latex": latex::formula(&formula),
+        "verified": check.holds(),
+        "error": check.result.error,
+        "steps": steps,
+    })
+}
+
+fn steps(
+    chain: &Chain,
+    checks: &[IdentityCheck],
+    indices: &[Index],
+    letters: &Letters,
+) -> Vec<Value> {
+    let mut letters = letters.clone();
+    letters.reserve(indices);
+    let steps = chain.steps.iter().zip(checks).map(|(step, check)| {
+        let before = index::expression(&step.before, &mut letters.clone());
+        let after = index::expression(&step.after, &mut letters.clone());
+        json!({
+            "rule": step.rule.name,
+            "reason": step.rule.title,
+            "level": match step.level() {
+                Level::Headline => "headline",
+                Level::Working => "working",
+                Level::Bookkeeping => "bookkeeping",
+            },
+            "latex": format!("{} = {}", latex::formula(&before), latex::formula(&after)),
+            "text": format!("{} = {}", unicode::formula(&before), unicode::formula(&after)),
+            "verified": report::verdict(&check.verdict),
+        })
+    });
+    steps.collect()
+}

@@ -1,0 +1,540 @@
+//! Reports: what a reader is shown of a derivation and of its checks, as neutral documents. Layout
+//! belongs to `typeset`; nothing is derived or checked here.
+
+use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified};
+use backprove_calculus::{
+    Chain, Contribution, Derivation, Dim, Equation as Definition, Gradient, Level, Tensor,
+    elaborate_expression,
+};
+use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind};
+use backprove_typeset::compose::{Letters, index, matrix, tensor};
+use backprove_typeset::document::{Block, Document, Table};
+use backprove_typeset::equation::Equation;
+use backprove_typeset::formula::Formula;
+use backprove_typeset::inline::Prose;
+
+use crate::verification::{DerivationCheck, Verification};
+
+/// How much of a derivation is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// What one would say aloud.
+    Headline,
+    /// What one would write on paper.
+    #[default]
+    Working,
+    /// Every step, with how it was verified.
+    All,
+}
+
+/// The derivation as a document.
+pub fn derivation(gradient: &Gradient, verification: &Verification, detail: Detail) -> Document {
+    let names = Names::of(gradient);
+    let mut document = Document::new(title(gradient));
+    document.blocks.extend(definitions(gradient, &names));
+    for (derivation, check) in gradient.derivations.iter().zip(&verification.derivations) {
+        document
+            .blocks
+            .extend(section(gradient, derivation, check, detail, &names));
+    }
+    document.blocks.extend(results(gradient, &names));
+    document.push(Block::Note(certificate(verification)));
+    document
+}
+
+/// What was checked, as a table.
+pub fn check(gradient: &Gradient, verification: &Verification) -> Document {
+    let mut steps =
+        Table::new(["gradient", "step", "rule", "verified", "trials", "error"]).numeric(&[1, 4, 5]);
+    let mut results = Table::new([
+        "gradient",
+        "shape",
+        "finite differences",
+        "trials",
+        "resampled",
+        "error",
+        "verdict",
+    ])
+    .numeric(&[3, 4, 5]);
+    for (derivation, check) in gradient.derivations.iter().zip(&verification.derivations) {
+        let name = Prose::from(tensor(&derivation.gradient));
+        let mut number = 0;
+        let mut row = |chain: &Chain, checks: &[IdentityCheck]| {
+            for (step, check) in chain.steps.iter().zip(checks) {
+                number += 1;
+                steps.push([
+                    if number == 1 {
+                        name.clone()
+                    } else {
+                        Prose::default()
+                    },
+                    number.to_string().into(),
+                    step.rule.title.into(),
+                    verdict(&check.verdict).into(),
+                    check.trials.to_string().into(),
+                    error(check.error).into(),
+                ]);
+            }
+        };
+        for (contribution, checks) in derivation.contributions.iter().zip(&check.locals) {
+            row(&contribution.local, checks);
+        }
+        row(&derivation.chain, &check.chain);
+        let result = &check.result;
+        results.push([
+            name,
+            crate::shape(derivation.variable.dims()).into(),
+            "two step sizes".into(),
+            result.trials.to_string().into(),
+            result.resamples.to_string().into(),
+            error(result.error).into(),
+            result_verdict(result).into(),
+        ]);
+    }
+    Document::new("Check")
+        .paragraph(format!(
+            "Every step is an identity between what stands before and after it, tested at random points with {} and with {}.",
+            verification.sizes[0], verification.sizes[1]
+        ))
+        .with(Block::Table(steps))
+        .paragraph("Every result is compared with central differences of the definition itself.")
+        .with(Block::Table(results))
+        .note(certificate(verification))
+}
+
+/// The tensors by name, for matrix notation.
+struct Names {
+    scope: matrix::Scope,
+}
+
+impl Names {
+    fn of(gradient: &Gradient) -> Self {
+        let program = gradient.complete_program();
+        let targets = program.equations.iter().map(|equation| &equation.target);
+        Self {
+            scope: matrix::Scope::new(program.inputs.iter().chain(targets)),
+        }
+    }
+
+    fn form(&self, tree: &Expression) -> Formula {
+        matrix::expression(tree, &self.scope)
+    }
+}
+
+fn title(gradient: &Gradient) -> Prose {
+    let mut title = Prose::from("The gradient of ")
+        .formula(Formula::name(&gradient.loss))
+        .text(" by ");
+    let count = gradient.wrt.len();
+    for (position, variable) in gradient.wrt.iter().enumerate() {
+        title = match position {
+            0 => title,
+            _ if position + 1 == count => title.text(" and "),
+            _ => title.text(", "),
+        };
+        title = title.formula(Formula::name(variable.name()));
+    }
+    title
+}
+
+fn definitions(gradient: &Gradient, names: &Names) -> Vec<Block> {
+    let mut inputs = Prose::from("Given ");
+    let declared = gradient.forward.inputs.iter();
+    for (position, input) in declared.enumerate() {
+        if position > 0 {
+            inputs = inputs.text(", ");
+        }
+        inputs = inputs
+            .formula(Formula::name(input.name()))
+            .text(dimensions(input));
+    }
+    let mut lines = Vec::new();
+    for equation in &gradient.forward.equations {
+        lines.extend(definition(equation, names));
+    }
+    let mut blocks = vec![
+        Block::Paragraph(inputs.text(", let")),
+        Block::Equations(lines),
+    ];
+    let loss = Formula::name(&gradient.loss);
+    blocks.push(Block::Paragraph(match &gradient.seed {
+        Some(seed) => Prose::from("and let ")
+            .formula(loss)
+            .text(" be a scalar that depends on ")
+            .formula(Formula::name(output_name(gradient)))
+            .text(". Its gradient ")
+            .formula(tensor(seed))
+            .text(format!(
+                "{} is given; a gradient has the shape of what it is taken by.",
+                dimensions(seed)
+            )),
+        None => Prose::from("The loss is ")
+            .formula(loss)
+            .text("; a gradient has the shape of what it is taken by."),
+    }));
+    blocks
+}
+
+fn output_name(gradient: &Gradient) -> &str {
+    gradient
+        .forward
+        .output()
+        .map_or("", |equation| equation.target.name())
+}
+
+/// ` (S×M)`, or nothing for a scalar.
+fn dimensions(tensor: &Tensor) -> String {
+    if tensor.rank() == 0 {
+        String::new()
+    } else {
+        format!(" ({})", crate::shape(tensor.dims()))
+    }
+}
+
+/// A definition in matrix notation and, element by element, in index notation.
+fn definition(equation: &Definition, names: &Names) -> Vec<Equation> {
+    let mut letters = Letters::default();
+    let element = index::element(&equation.target, &equation.indices, &mut letters);
+    let body = index::expression(&equation.body, &mut letters);
+    match &equation.matrix {
+        Some(tree) if equation.target.rank() > 0 => vec![
+            Equation::new(Formula::name(equation.target.name()), names.form(tree)),
+            Equation::new(element, body).because("element by element"),
+        ],
+        Some(tree) => vec![
+            Equation::new(Formula::name(equation.target.name()), names.form(tree)),
+            Equation::then(body),
+        ],
+        None => vec![Equation::new(element, body)],
+    }
+}
+
+fn section(
+    gradient: &Gradient,
+    derivation: &Derivation,
+    check: &DerivationCheck,
+    detail: Detail,
+    names: &Names,
+) -> Vec<Block> {
+    let mut letters = Letters::default();
+    letters.reserve(&derivation.indices);
+    let asked = gradient.wrt.contains(&derivation.variable);
+    let heading =
+        Prose::from(tensor(&derivation.gradient)).text(if asked { "" } else { ", on the way" });
+    let mut blocks = vec![Block::heading(1, heading)];
+
+    let left = index::element(&derivation.gradient, &derivation.indices, &mut letters);
+    let direct = derivation.contributions.len() == 1
+        && gradient.seed.is_none()
+        && derivation.contributions[0].equation.target.name() == gradient.loss;
+    if !direct && let Some(step) = derivation.chain.steps.first() {
+        let right = index::expression(&step.after, &mut letters.clone());
+        let users = || derivation.contributions.iter().enumerate();
+        let listed = |prose: Prose| {
+            users().fold(prose, |prose, (position, user)| {
+                prose
+                    .text(if position > 0 { " and " } else { "" })
+                    .formula(Formula::name(user.equation.target.name()))
+            })
+        };
+        let entered = Prose::default()
+            .formula(Formula::name(derivation.variable.name()))
+            .text(" enters only ");
+        let entered = listed(entered).text(", and the chain rule sums over the elements of ");
+        blocks.push(Block::Paragraph(listed(entered).text(":")));
+        blocks.push(Block::Equations(vec![
+            Equation::new(left.clone(), right).because(step.rule.title),
+        ]));
+    }
+    if derivation.contributions.is_empty() {
+        blocks.push(Block::Paragraph(
+            Prose::default()
+                .formula(Formula::name(&gradient.loss))
+                .text(" does not depend on ")
+                .formula(Formula::name(derivation.variable.name()))
+                .text("."),
+        ));
+    }
+    for (contribution, checks) in derivation.contributions.iter().zip(&check.locals) {
+        blocks.extend(local(contribution, checks, detail, &letters));
+    }
+    // The chain rule and what the local derivatives were replaced by stand above already.
+    let skipped = if direct { usize::MAX } else { 1 };
+    let lines = chain(
+        &derivation.chain,
+        left,
+        &check.chain,
+        detail,
+        &letters,
+        skipped,
+    );
+    if !lines.is_empty() {
+        if !direct && detail != Detail::Headline {
+            blocks.push(Block::Paragraph("Put back into the sum:".into()));
+        }
+        blocks.push(Block::Equations(lines));
+    }
+    blocks.extend(result(gradient, derivation, names, &letters));
+    blocks
+}
+
+fn local(
+    contribution: &Contribution,
+    checks: &[IdentityCheck],
+    detail: Detail,
+    letters: &Letters,
+) -> Vec<Block> {
+    let mut letters = letters.clone();
+    letters.reserve(&contribution.equation.indices);
+    let left = index::expression(&contribution.local.start, &mut letters);
+    let lines = chain(&contribution.local, left, checks, detail, &letters, 0);
+    let mut blocks = Vec::new();
+    if detail != Detail::Headline && !lines.is_empty() {
+        blocks.push(Block::Paragraph(
+            "The local derivative, one element by one element:".into(),
+        ));
+    }
+    blocks.push(Block::Equations(lines));
+    blocks
+}
+
+/// The steps of a chain as lines below each other, without the first `skipped`.
+fn chain(
+    chain: &Chain,
+    left: Formula,
+    checks: &[IdentityCheck],
+    detail: Detail,
+    letters: &Letters,
+    skipped: usize,
+) -> Vec<Equation> {
+    let steps: Vec<_> = chain.steps.iter().zip(checks).skip(skipped).collect();
+    let mut lines: Vec<Equation> = Vec::new();
+    let mut left = Some(left);
+    for (position, (step, check)) in steps.iter().enumerate() {
+        let next = steps.get(position + 1).map(|(next, _)| next.rule);
+        let shown = match detail {
+            Detail::All => true,
+            // Equal rules one after the other are one line, and so is what one does in the head.
+            Detail::Working => {
+                next.is_none() || (step.level() != Level::Bookkeeping && next != Some(step.rule))
+            }
+            Detail::Headline => next.is_none(),
+        };
+        if !shown {
+            continue;
+        }
+        let right = index::expression(&step.after, &mut letters.clone());
+        let mut remark = Prose::from(step.rule.title);
+        if detail == Detail::All {
+            remark = remark.text(format!(" [{}]", verdict(&check.verdict)));
+        }
+        let line = match left.take() {
+            Some(left) => Equation::new(left, right),
+            None => Equation::then(right),
+        };
+        lines.push(line.because(remark));
+    }
+    lines
+}
+
+/// The result in matrix form and its shapes, factor by factor.
+fn result(
+    gradient: &Gradient,
+    derivation: &Derivation,
+    names: &Names,
+    letters: &Letters,
+) -> Vec<Block> {
+    let left = tensor(&derivation.gradient);
+    let Some(tree) = &derivation.matrix else {
+        let mut letters = letters.clone();
+        let element = index::element(&derivation.gradient, &derivation.indices, &mut letters);
+        let body = index::expression(derivation.result(), &mut letters);
+        return vec![
+            Block::Paragraph("The result has no matrix form; it stays in index notation:".into()),
+            Block::Equations(vec![Equation::new(element, body)]),
+        ];
+    };
+    let mut blocks = vec![
+        Block::Paragraph("In matrix form:".into()),
+        Block::Equations(vec![Equation::new(left.clone(), names.form(tree))]),
+    ];
+    blocks.push(Block::Paragraph(shapes(gradient, derivation, tree, names)));
+    if let Some(note) = collected(gradient, derivation, tree) {
+        blocks.push(Block::Note(note));
+    }
+    blocks
+}
+
+/// `(∂L/∂Y)ᵀ is N×S and X is S×M, together N×M: the shape of W.`
+fn shapes(gradient: &Gradient, derivation: &Derivation, tree: &Expression, names: &Names) -> Prose {
+    let mut factors = Vec::new();
+    matrix_factors(tree, &mut factors);
+    let mut prose = Prose::from("Shapes: ");
+    if factors.len() > 1 {
+        for (position, factor) in factors.iter().enumerate() {
+            let dims = dims_of(gradient, factor);
+            prose = prose
+                .text(if position > 0 { ", " } else { "" })
+                .formula(names.form(factor))
+                .text(format!(" is {}", crate::shape(&dims)));
+        }
+        prose = prose.text("; together ");
+    }
+    let dims = dims_of(gradient, tree);
+    let fits = dims == derivation.variable.dims();
+    prose
+        .text(format!("{}, ", crate::shape(&dims)))
+        .text(if fits {
+            "the shape of "
+        } else {
+            "which is not the shape of "
+        })
+        .formula(Formula::name(derivation.variable.name()))
+        .text(if fits { " ✓" } else { " ✗" })
+}
+
+fn matrix_factors<'a>(tree: &'a Expression, factors: &mut Vec<&'a Expression>) {
+    match &tree.kind {
+        ExpressionKind::Binary(BinaryOperator::MatrixMultiply, left, right) => {
+            matrix_factors(left, factors);
+            matrix_factors(right, factors);
+        }
+        _ => factors.push(tree),
+    }
+}
+
+/// The extents of a matrix form, worked out by lowering it again.
+fn dims_of(gradient: &Gradient, tree: &Expression) -> Vec<Dim> {
+    let program = gradient.complete_program();
+    let value = elaborate_expression(tree, &program, &[], &|_, _| None);
+    value.map_or_else(
+        |_| Vec::new(),
+        |value| {
+            value
+                .indices
+                .iter()
+                .map(|index| index.extent().clone())
+                .collect()
+        },
+    )
+}
+
+/// Why a gradient is a sum over an axis, where the summand itself is what people write by mistake.
+fn collected(gradient: &Gradient, derivation: &Derivation, tree: &Expression) -> Option<Prose> {
+    let ExpressionKind::Call {
+        function,
+        arguments,
+    } = &tree.kind
+    else {
+        return None;
+    };
+    let summand = &arguments.first()?.value;
+    let ExpressionKind::Name(name) = &summand.kind else {
+        return None;
+    };
+    let program = gradient.complete_program();
+    let summand = program.tensor(name)?;
+    let expected = &derivation.variable;
+    (function.text == "sum" && summand.rank() == expected.rank() + 1).then(|| {
+        Prose::default()
+            .formula(tensor(summand))
+            .text(format!(" itself is {}, not the shape of ", crate::shape(summand.dims())))
+            .formula(Formula::name(expected.name()))
+            .text(": ")
+            .formula(Formula::name(expected.name()))
+            .text(" is used once for every element of the other axis, and its gradient adds up all these uses.")
+    })
+}
+
+fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
+    let mut lines = Vec::new();
+    let mut code = String::new();
+    let computed = gradient
+        .derivations
+        .iter()
+        .filter(|derivation| !derivation.absorbed);
+    let asked = computed
+        .clone()
+        .any(|derivation| gradient.wrt.contains(&derivation.variable));
+    let introduced = gradient.introduced.iter().cloned();
+    for equation in introduced.chain(computed.map(Derivation::equation)) {
+        let mut letters = Letters::default();
+        let line = match &equation.matrix {
+            Some(tree) => Equation::new(tensor(&equation.target), names.form(tree)),
+            None => Equation::new(
+                index::element(&equation.target, &equation.indices, &mut letters),
+                index::expression(&equation.body, &mut letters),
+            ),
+        };
+        lines.push(line.because(crate::shape(equation.target.dims())));
+        code.push_str(&crate::text::equation(&equation));
+        code.push('\n');
+    }
+    if !asked {
+        return Vec::new();
+    }
+    vec![
+        Block::heading(1, "Result"),
+        Block::Equations(lines),
+        Block::code("python", code.trim_end()),
+    ]
+}
+
+fn certificate(verification: &Verification) -> Prose {
+    let counts = verification.counts();
+    let verified = counts.field + counts.float;
+    let total = verified + counts.failed + counts.unverified;
+    let results = || verification.derivations.iter().map(|check| &check.result);
+    let worst = results().map(|check| check.error).fold(0.0, f64::max);
+    let right = results()
+        .filter(|check| matches!(check.verdict, Verdict::Verified(())))
+        .count();
+    let [first, second] = &verification.sizes;
+    let mut sentences = vec![
+        format!(
+            "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point, with {first} and with {second}.",
+            counts.field, counts.float
+        ),
+        format!(
+            "{right} of {} results agree with finite differences, the greatest scaled error being {}.",
+            results().count(),
+            error(worst)
+        ),
+    ];
+    if counts.failed > 0 {
+        sentences.push(format!("{} steps FAILED.", counts.failed));
+    }
+    if counts.unverified > 0 {
+        sentences.push(format!(
+            "{} steps could not be evaluated anywhere.",
+            counts.unverified
+        ));
+    }
+    Prose::from(sentences.join(" "))
+}
+
+/// How a step was verified, in a word: `field`, `float`, `failed` or `unverified`.
+pub fn verdict<C>(verdict: &Verdict<Verified, C>) -> &'static str {
+    match verdict {
+        Verdict::Verified(Verified::Field) => "field",
+        Verdict::Verified(Verified::Float) => "float",
+        Verdict::Failed(_) => "failed",
+        Verdict::Unverified(_) => "unverified",
+    }
+}
+
+fn result_verdict(check: &GradientCheck) -> &'static str {
+    match check.verdict {
+        Verdict::Verified(()) => "right",
+        Verdict::Failed(_) => "WRONG",
+        Verdict::Unverified(_) => "unverified",
+    }
+}
+
+fn error(value: f64) -> String {
+    if value == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{value:.1e}")
+    }
+}
