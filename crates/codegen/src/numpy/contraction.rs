@@ -107,22 +107,26 @@ impl Writer<'_> {
             }
             occurs
         });
+        let mut operands = Vec::new();
+        let mut factors = stable::gathered(&body.factors());
+        while let Some(found) = stable::softmax(&factors) {
+            let array = self.normalised("softmax", &found)?;
+            if bound.iter().any(|index| array.axes.contains(index)) {
+                operands.push(array);
+            } else {
+                quotient.above.push(array);
+            }
+            found.remove_from(&mut factors);
+        }
+        stable::shift(&mut factors);
         let touches = |factor: &Expr| bound.iter().any(|index| factor.depends_on(index));
-        let (mut within, without): (Vec<Expr>, Vec<Expr>) =
-            body.factors().into_iter().partition(touches);
+        let (mut within, without): (Vec<Expr>, Vec<Expr>) = factors.into_iter().partition(touches);
         for factor in &without {
             self.factor(factor, want, inside, quotient)?;
         }
-        let mut operands = Vec::new();
         while let Some((chosen, array)) = self.picked(&mut within, &bound)? {
             bound.retain(|index| *index != chosen);
             operands.push(array);
-        }
-        if let Some(found) = stable::softmax(&within) {
-            let array = self.array(&found.argument, &[], true)?;
-            operands.push(self.softmax(array, &found.axes));
-            within.remove(found.above.max(found.below));
-            within.remove(found.above.min(found.below));
         }
         for factor in &within {
             operands.push(self.array(factor, &[], true)?);
@@ -134,7 +138,7 @@ impl Writer<'_> {
         }
         let contracted = match &operands[..] {
             [only] => reduced("np.sum", only, &bound),
-            _ => einstein_sum(operands, &bound, want),
+            _ => einstein_sum(operands, &bound, want)?,
         };
         let contracted = self.part_if(inside, contracted);
         quotient.above.push(contracted);
@@ -262,10 +266,14 @@ pub(super) fn axis_option(array: &Array, bound: &[Index]) -> Expression {
     }
 }
 
-fn einstein_sum(operands: Vec<Array>, bound: &[Index], want: &[Index]) -> Array {
+fn einstein_sum(
+    operands: Vec<Array>,
+    bound: &[Index],
+    want: &[Index],
+) -> Result<Array, Diagnostic> {
     let axes = order(&operands, want, bound);
     let lists = operands.iter().map(|operand| operand.axes.as_slice());
-    let letters = Letters::of(lists.chain([axes.as_slice()]));
+    let letters = Letters::of(lists.chain([axes.as_slice()]))?;
     let inputs: Vec<String> = operands
         .iter()
         .map(|operand| letters.text(&operand.axes))
@@ -282,14 +290,14 @@ fn einstein_sum(operands: Vec<Array>, bound: &[Index], want: &[Index]) -> Array 
     } else {
         python::call("np.einsum", arguments)
     };
-    Array { tree, axes }
+    Ok(Array { tree, axes })
 }
 
 /// The letters of the axes in an `einsum`.
 pub(super) struct Letters(Vec<(Index, char)>);
 
 impl Letters {
-    pub(super) fn of<'a>(lists: impl IntoIterator<Item = &'a [Index]>) -> Self {
+    pub(super) fn of<'a>(lists: impl IntoIterator<Item = &'a [Index]>) -> Result<Self, Diagnostic> {
         let mut letters: Vec<(Index, char)> = Vec::new();
         for index in lists.into_iter().flatten() {
             if letters.iter().any(|(own, _)| own == index) {
@@ -306,10 +314,10 @@ impl Letters {
                 .chain('a'..='z')
                 .chain('A'..='Z')
                 .find(free);
-            // More than 52 axes cannot be: NumPy's arrays have at most 64, and einsum takes no more letters.
-            letters.push((index.clone(), letter.unwrap_or('Z')));
+            let letter = letter.ok_or_else(|| unwritten("a sum over more than 52 indices"))?;
+            letters.push((index.clone(), letter));
         }
-        Self(letters)
+        Ok(Self(letters))
     }
 
     pub(super) fn text(&self, axes: &[Index]) -> String {

@@ -79,7 +79,7 @@ impl Writer<'_> {
                 let tree = self
                     .tensor(tensor.name())
                     .ok_or_else(|| unwritten(&format!("`{}`", tensor.name())))?;
-                Ok(diagonal(tree, at))
+                diagonal(tree, at)
             }
             Node::Delta(left, right) => {
                 let size = self.size(left.extent());
@@ -106,6 +106,12 @@ impl Writer<'_> {
                     let array = self.array(argument, &[], true)?;
                     let array = self.along_indices("logsumexp", &array, bound);
                     return Ok(self.part_if(inside, array));
+                }
+                if let Some(found) = stable::log_softmax(expr) {
+                    return self.normalised("log_softmax", &found);
+                }
+                if let Some(difference) = stable::log_quotient(expr) {
+                    return self.array(&difference, want, inside);
                 }
                 if let Some(value) = worked_out(callee, arguments) {
                     return self.array(&value, want, inside);
@@ -227,7 +233,7 @@ impl Writer<'_> {
 }
 
 /// An access; where an index repeats, the diagonal over it.
-fn diagonal(tree: Expression, at: &[Index]) -> Array {
+fn diagonal(tree: Expression, at: &[Index]) -> Result<Array, Diagnostic> {
     let mut axes: Vec<Index> = Vec::new();
     for index in at {
         if !axes.contains(index) {
@@ -235,14 +241,14 @@ fn diagonal(tree: Expression, at: &[Index]) -> Array {
         }
     }
     if axes.len() == at.len() {
-        return Array { tree, axes };
+        return Ok(Array { tree, axes });
     }
-    let letters = Letters::of([at]);
+    let letters = Letters::of([at])?;
     let subscripts = format!("{}->{}", letters.text(at), letters.text(&axes));
-    Array {
+    Ok(Array {
         tree: python::call("np.einsum", [python::string(subscripts), tree]),
         axes,
-    }
+    })
 }
 
 /// The common axes of several arrays but those of `without`: in the order of `want` as far as it names them, else as the widest has them.

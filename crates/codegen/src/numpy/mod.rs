@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use backprove_calculus::{
-    Dim, Equation, Fact, Gradient, Index, Program, Tensor, canonical, elaborate_expression,
+    Dim, Equation, Fact, Gradient, Index, Node, Program, Tensor, canonical, elaborate_expression,
     notation,
 };
 use backprove_syntax::tree::Expression;
@@ -50,16 +50,33 @@ pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnosti
     let backward = module.gradient(&mut writer)?;
     let test = self_test::self_test(&mut writer, gradient, &orders);
 
+    let mut used = format!("{forward}\n\n{backward}");
+    let mut private = String::new();
+    // A function is used by what follows it, or by another one that was asked for later.
+    for (_, function) in writer.private.iter().rev() {
+        let name = function.trim_start_matches("def ");
+        let name = name.split('(').next().unwrap_or_default();
+        if mentions(&used, &format!("{name}(")) {
+            used.push_str(function);
+            private.insert_str(0, &format!("\n\n{function}"));
+        }
+    }
     let mut text = module.head(&writer, options);
     text.push_str("import numpy as np\n");
-    if writer.special {
+    if mentions(&used, "special.") {
         text.push_str("from scipy import special\n");
     }
-    for (_, function) in &writer.private {
-        let _ = write!(text, "\n\n{function}");
-    }
+    text.push_str(&private);
     let _ = write!(text, "\n\n{forward}\n\n{backward}\n{test}");
     Ok(text)
+}
+
+/// Whether `word` stands in the code, not as the end of a longer one.
+fn mentions(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(place, _)| {
+        let before = code[..place].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.')
+    })
 }
 
 /// Gives every tensor, size and function its identifier; returns the highest derivative of each abstract function.
@@ -125,7 +142,10 @@ fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagno
         .as_ref()
         .filter(|tree| reads_back(tree, equation, writer.program));
     let mut value = None;
+    // A constant is written as an array of its own, and what overflows in another form than it was written.
+    let is_constant = matches!(equation.body.node(), Node::Number(_));
     if let Some(tree) = matrix
+        && !is_constant
         && !(matrix::exponentiates(tree) && stable::occurs(&equation.body))
     {
         clear(writer);

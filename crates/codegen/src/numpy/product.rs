@@ -7,7 +7,7 @@ use backprove_syntax::tree::{BinaryOperator, Expression};
 use super::contraction::axis_option;
 use super::index::{Array, combined};
 use super::python;
-use super::stable;
+use super::stable::{self, Softmax};
 use super::writer::{Writer, unwritten};
 
 impl Writer<'_> {
@@ -19,13 +19,13 @@ impl Writer<'_> {
         inside: bool,
     ) -> Result<Array, Diagnostic> {
         let mut quotient = Quotient::default();
-        let mut rest = factors.to_vec();
+        let mut rest = stable::gathered(factors);
         while let Some(found) = stable::softmax(&rest) {
-            let array = self.array(&found.argument, &[], true)?;
-            quotient.above.push(self.softmax(array, &found.axes));
-            rest.remove(found.above.max(found.below));
-            rest.remove(found.above.min(found.below));
+            let array = self.normalised("softmax", &found)?;
+            quotient.above.push(array);
+            found.remove_from(&mut rest);
         }
+        stable::shift(&mut rest);
         if let Some(array) = self.mean(&mut rest, inside)? {
             quotient.above.push(array);
         }
@@ -35,13 +35,19 @@ impl Writer<'_> {
         quotient.written(want)
     }
 
-    pub(super) fn softmax(&mut self, array: Array, axes: &[Index]) -> Array {
-        let private = self.along("softmax");
-        let axis = axis_option(&array, axes);
-        Array {
+    /// A softmax or its logarithm by a private function.
+    pub(super) fn normalised(
+        &mut self,
+        function: &'static str,
+        found: &Softmax,
+    ) -> Result<Array, Diagnostic> {
+        let array = self.array(&found.argument, &[], true)?;
+        let private = self.along(function);
+        let axis = axis_option(&array, &found.axes);
+        Ok(Array {
             tree: Expression::call_with(private, [array.tree], [("axis", axis)]),
             axes: array.axes,
-        }
+        })
     }
 
     pub(super) fn factor(

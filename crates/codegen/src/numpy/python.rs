@@ -4,7 +4,7 @@
 use backprove_calculus::{Number, matrix};
 use backprove_syntax::format_expression;
 use backprove_syntax::tree::{
-    BinaryOperator, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
+    Argument, BinaryOperator, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
 };
 
 /// A name or a piece of text that holds together like one.
@@ -164,14 +164,35 @@ pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> Str
     if length + 4 + comment.chars().count() <= WIDTH {
         return format!("{line}  # {comment}\n");
     }
-    let terms = terms(value);
-    if length <= WIDTH || terms.len() < 2 {
-        return format!("    # {target}: {comment}\n{line}\n");
+    let above = format!("    # {target}: {comment}\n");
+    if length <= WIDTH {
+        return format!("{above}{line}\n");
     }
-    let mut text = format!("    # {target}: {comment}\n    {target} = (\n");
-    for term in terms {
+    let (open, parts, comma) = match &value.kind {
+        ExpressionKind::Call {
+            function,
+            arguments,
+        } => {
+            let keyword = |argument: &Argument| match &argument.keyword {
+                Some(keyword) => format!("{}=", keyword.text),
+                None => String::new(),
+            };
+            let parts = arguments
+                .iter()
+                .map(|argument| keyword(argument) + &format_expression(&argument.value));
+            (format!("{}(", function.text), parts.collect(), ",")
+        }
+        ExpressionKind::Unary(UnaryOperator::Negate, inner) => ("-(".to_owned(), terms(inner), ""),
+        _ => ("(".to_owned(), terms(value), ""),
+    };
+    if parts.len() < 2 {
+        return format!("{above}{line}\n");
+    }
+    let mut text = format!("{above}    {target} = {open}\n");
+    for part in parts {
         text.push_str("        ");
-        text.push_str(&term);
+        text.push_str(&part);
+        text.push_str(comma);
         text.push('\n');
     }
     text.push_str("    )\n");
@@ -180,9 +201,10 @@ pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> Str
 
 /// The terms of an addition, each with its sign, or the factors of a product; the first has none.
 fn terms(tree: &Expression) -> Vec<String> {
-    use BinaryOperator::{Add, Divide, Multiply, Subtract};
+    use BinaryOperator::{Add, Divide, MatrixMultiply, Multiply, Subtract};
     let additive = |operator: BinaryOperator| matches!(operator, Add | Subtract);
-    let multiplicative = |operator: BinaryOperator| matches!(operator, Multiply | Divide);
+    let multiplicative =
+        |operator: BinaryOperator| matches!(operator, Multiply | Divide | MatrixMultiply);
     let mut current = tree;
     let mut found = Vec::new();
     let ExpressionKind::Binary(outermost, ..) = &tree.kind else {

@@ -16,10 +16,9 @@ pub(super) struct Writer<'a> {
     /// The forward definitions and the gradients.
     pub program: &'a Program,
     pub names: Names,
-    /// The functions that the module defines for itself, in the order in which they are first used: name and text.
+    /// The functions that the module may define for itself, in the order in which they are first asked for: the name in
+    /// the language and the text.
     pub private: Vec<(&'static str, String)>,
-    /// Whether SciPy's special functions are used.
-    pub special: bool,
     /// What the current equation reads.
     pub reads: HashSet<String>,
     /// The sizes that the current equation mentions.
@@ -58,7 +57,6 @@ impl<'a> Writer<'a> {
             program,
             names: Names::new(),
             private: Vec::new(),
-            special: false,
             reads: HashSet::new(),
             sizes: HashSet::new(),
             parts: Vec::new(),
@@ -141,9 +139,6 @@ impl<'a> Writer<'a> {
         let template = function.spellings.numpy;
         if template.is_empty() {
             return self.by_definition(function, arguments);
-        }
-        if template.contains("special.") {
-            self.special = true;
         }
         let is_choice = function.name == "where";
         let arguments: Vec<Expression> = arguments

@@ -76,6 +76,15 @@ impl Draw {
                     _ => *value,
                 };
             }
+            if let (Fact::Symmetric | Fact::PositiveDefinite, [n, _]) = (fact, &shape[..]) {
+                for row in 0..*n {
+                    for column in 0..row {
+                        data[column * n + row] = data[row * n + column];
+                    }
+                    // Enough on the diagonal makes all eigenvalues positive.
+                    data[row * n + row] += 2.0 * *n as f64;
+                }
+            }
             if *fact == Fact::Probability {
                 for row in data.chunks_mut(*shape.last().unwrap()) {
                     let total: f64 = row.iter().sum();
@@ -302,6 +311,21 @@ fn what_the_user_wrote_out_is_stable() {
         ),
         ("log softmax", "X[S, M]\nQ = log_softmax(X, axis=1)", 0.0),
         (
+            "attention written out",
+            "X[S, M]; V[M, D]: constant\nY[s, d] = sum[m](exp(X[s, m]) / sum[r](exp(X[s, r])) * V[m, d])",
+            0.0,
+        ),
+        (
+            "weighted mean written out",
+            "X[N]; v[N]: constant\nL = sum(exp(X) * v) / sum(exp(X))",
+            0.0,
+        ),
+        (
+            "logarithm of a quotient",
+            "X[S, M]; t[S]: labels(M)\nL = -mean[s](log(exp(X[s, t[s]]) / sum[c](exp(X[s, c]))))",
+            0.0,
+        ),
+        (
             "loss",
             "X[S, M]; t[S]: labels(M)\nL = cross_entropy(X, t)",
             0.0,
@@ -377,4 +401,27 @@ fn a_title_is_the_first_line() {
     };
     let module = numpy(&gradient(LINEAR, &[]), &options).unwrap();
     assert!(module.starts_with("\"\"\"The linear layer.\n"));
+}
+
+#[test]
+fn a_declared_cotangent_comes_last() {
+    let program = program("G[S, N]; X[S, M]; W[N, M]\nY = X @ W.T");
+    let cotangent = program.tensor("G").unwrap();
+    let wrt = [program.tensor("W").unwrap().clone()];
+    let gradient = derivation::gradient(&program, &wrt, Some(cotangent)).unwrap();
+    let module = numpy(&gradient, &Options::default()).unwrap();
+    assert!(module.contains("def forward(X, W):"), "{module}");
+    assert!(module.contains("def gradient(X, W, G):"), "{module}");
+    assert!(module.contains("    dW = G.T @ X  # (N, M)\n"), "{module}");
+}
+
+#[test]
+fn a_size_that_no_argument_has_is_reported() {
+    let gradient = gradient("t[S]: labels(C); x[S]\nY = one_hot(t, C) * x[:, None]", &[]);
+    let diagnostic = numpy(&gradient, &Options::default()).unwrap_err();
+    assert_eq!(diagnostic.slug, "unknown-size");
+    assert_eq!(
+        diagnostic.message,
+        "the size `C` is not the extent of any argument"
+    );
 }

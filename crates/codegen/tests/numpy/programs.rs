@@ -244,6 +244,72 @@ pub const CASES: &[Case] = &[
         "X[S, M]\nY = F.softmax(X, dim=-1) + torch.sigmoid(X).sum(dim=1, keepdim=True)",
     ),
     case("torch variance", "X[S, M]\nv = torch.var(X, dim=1)"),
+    // Softmaxes inside other things, written out.
+    case(
+        "attention written out",
+        "A[S, T]; V[T, D]\nY[s, d] = sum[t](exp(A[s, t]) / sum[r](exp(A[s, r])) * V[t, d])",
+    ),
+    case(
+        "weighted mean written out",
+        "u[N]; v[N]\nL = sum(exp(u) * v) / sum(exp(u))",
+    ),
+    case(
+        "logarithm of a quotient",
+        "Z[S, C]; t[S]: labels(C)\nL = -mean[s](log(exp(Z[s, t[s]]) / sum[c](exp(Z[s, c]))))",
+    ),
+    case(
+        "logarithm of a softmax written out",
+        "X[S, M]; G[S, M]: constant\nL = sum(G * np.log(np.exp(X) / np.exp(X).sum(axis=1, keepdims=True)))",
+    ),
+    case(
+        "probability of the label written out",
+        "Z[S, C]; t[S]: labels(C)\nY[s] = exp(Z[s, t[s]]) / sum[c](exp(Z[s, c]))",
+    ),
+    // Shapes.
+    case("absent axis", "b[N]; X[S, M]\nY[s, n] = b[n]**2 + X[s, 0]"),
+    case(
+        "only a row",
+        "b[N]; X[S, M]: constant\nY[s, n, m] = b[n] + 0 * X[s, m]",
+    ),
+    case(
+        "literal sizes",
+        "K[O, 3, 2]; x[3, 2]\nY[o] = sum[i, j](K[o, i, j] * x[i, j])",
+    ),
+    case(
+        "two axes at once",
+        "X[S, M, N]\nY = X.sum(axis=(0, 2)) + X.mean(axis=(0, 2))",
+    ),
+    case(
+        "permuted",
+        "X[S, M, N]\nY = np.transpose(X, (2, 0, 1)) * 2 + swapaxes(swapaxes(X, 0, 2), 1, 2)",
+    ),
+    case("prime as transpose", "X[S, M]; Z[S, N]\nY = X' @ Z"),
+    case("four axes", "X[B, H, S, T]\nP = softmax(X, axis=2)"),
+    case(
+        "powers",
+        "x[N]: positive; p[]: positive\nY = 2**x + x**p + x**-1 + x**0.5",
+    ),
+    case("identity", "A[N, N]; c[]\nY = A @ A + c * eye(N)"),
+    case("ones", "X[S, M]\nL = ones(S) @ X @ ones(M)"),
+    case("nothing is left", "X[S, M]; Z[S, M]\nY = X - X + 2 * Z"),
+    case("comparison is the output", "X[S, M]; c[]\nY = X > c"),
+    case(
+        "minus a comparison",
+        "X[S, M]\nY = X - (X > 0) * (X < 1) - -(X > 2)",
+    ),
+    case("symmetric", "x[N]; A[N, N]: symmetric\nL = x @ A @ x"),
+    case(
+        "positive definite",
+        "x[N]; A[N, N]: spd, constant\nL = sqrt(x @ A @ x)",
+    ),
+    case(
+        "unit and signs",
+        "p[N]: unit; y[N]: signs, constant\nL = -sum(log(p) * (y + 1) / 2 + log(1 - p) * (1 - y) / 2)",
+    ),
+    case(
+        "names of the derivative",
+        "h: elementwise; h_prime[N]; part[N]; X[N, M]\nY = h(h_prime) * sum(X * sum(X**2, axis=0), axis=1) * part",
+    ),
     Case {
         name: "only one variable",
         text: LINEAR,
