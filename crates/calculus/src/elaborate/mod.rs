@@ -20,6 +20,8 @@ mod suggestion;
 mod value;
 mod wording;
 
+use std::borrow::Cow;
+
 use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::{self, Definition, Expression};
 
@@ -51,9 +53,9 @@ pub struct Elaborated {
 /// ```
 pub fn elaborate(program: &tree::Program) -> Elaborated {
     let none = |_: &str, _: &str| None;
-    let mut elaborator = Elaborator::new(Program::default(), &[], &none);
+    let mut elaborator = Elaborator::new(Cow::Owned(Program::default()), &[], &none);
     elaborator.run(program);
-    let mut program = elaborator.program.clone();
+    let mut program = elaborator.program.clone().into_owned();
     for equation in &mut program.equations {
         let value = Value {
             indices: equation.indices.clone(),
@@ -86,7 +88,7 @@ pub fn elaborate_expression(
     extra: &[Tensor],
     differential: &dyn Fn(&str, &str) -> Option<Tensor>,
 ) -> Result<Value, Vec<Diagnostic>> {
-    let mut elaborator = Elaborator::new(program.clone(), extra, differential);
+    let mut elaborator = Elaborator::new(Cow::Borrowed(program), extra, differential);
     let value = elaborator.lower(expression);
     finished(&elaborator, value)
 }
@@ -99,7 +101,7 @@ pub fn elaborate_definition(
     extra: &[Tensor],
     differential: &dyn Fn(&str, &str) -> Option<Tensor>,
 ) -> Result<Value, Vec<Diagnostic>> {
-    let mut elaborator = Elaborator::new(program.clone(), extra, differential);
+    let mut elaborator = Elaborator::new(Cow::Borrowed(program), extra, differential);
     let value = match &definition.indices {
         None => elaborator.lower(&definition.value),
         Some(indices) => elaborator.lower_by_index(indices, &definition.value),

@@ -1,5 +1,6 @@
 //! Modules: checked once where they are written, then inlined at every call as equations under fresh names.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ impl Elaborator<'_> {
             return (!self.failed.contains(&module.name)).then_some(());
         }
         self.checked.insert(module.name.clone());
-        let mut inner = Elaborator::new(Program::default(), &[], self.differentials);
+        let mut inner = Elaborator::new(Cow::Owned(Program::default()), &[], self.differentials);
         inner.modules.clone_from(&self.modules);
         inner.checked.clone_from(&self.checked);
         inner.failed.extend(
@@ -115,6 +116,7 @@ impl Elaborator<'_> {
                 self.later
                     .entry(definition.name.text.clone())
                     .or_insert(definition.name.span);
+                self.note_letters(definition);
             }
         }
         self.reserved.insert(result.text.clone());
@@ -270,7 +272,7 @@ impl Elaborator<'_> {
         } else {
             self.unified_sizes(module, &trees)?
         };
-        let mut map = Replacements::new();
+        let mut map = Replacements::among(self.names_that_mean());
         for (parameter, tree) in module.tree.parameters.iter().zip(trees) {
             map.insert(parameter.name.text.clone(), tree);
         }

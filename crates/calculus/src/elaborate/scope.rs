@@ -1,6 +1,7 @@
 //! What is known while a text is elaborated: names, indices in scope, parameters of definitions, and
 //! the diagnostics so far. Nothing here knows about operators or functions.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub(super) type Differentials<'a> = &'a dyn Fn(&str, &str) -> Option<Tensor>;
 
 /// The state of an elaboration.
 pub(super) struct Elaborator<'a> {
-    pub program: Program,
+    pub program: Cow<'a, Program>,
     /// Tensors that may be mentioned but are no part of the program.
     pub extra: &'a [Tensor],
     pub differentials: Differentials<'a>,
@@ -59,6 +60,8 @@ pub(super) struct Elaborator<'a> {
     pub failed: HashSet<String>,
     /// Names that the text defines somewhere, kept free from generated names.
     pub reserved: HashSet<String>,
+    /// The indices that the text binds somewhere: no generated name may clash with them.
+    pub letters: HashSet<String>,
     /// Names that the text defines further below.
     pub later: HashMap<String, Span>,
     pub modules: Vec<Arc<Module>>,
@@ -76,7 +79,7 @@ pub(super) struct Elaborator<'a> {
 
 impl<'a> Elaborator<'a> {
     pub(super) fn new(
-        program: Program,
+        program: Cow<'a, Program>,
         extra: &'a [Tensor],
         differentials: Differentials<'a>,
     ) -> Self {
@@ -99,6 +102,7 @@ impl<'a> Elaborator<'a> {
             places: HashMap::new(),
             failed: HashSet::new(),
             reserved: HashSet::new(),
+            letters: HashSet::new(),
             later: HashMap::new(),
             modules: Vec::new(),
             inlining: Vec::new(),
@@ -173,7 +177,7 @@ impl<'a> Elaborator<'a> {
         let numbered = (1..).map(|number| format!("{name}_{number}"));
         std::iter::once(name.to_owned())
             .chain(numbered)
-            .find(|candidate| !self.is_taken(candidate))
+            .find(|candidate| !self.is_taken(candidate) && !self.letters.contains(candidate))
             .unwrap_or_default()
     }
 
@@ -303,6 +307,12 @@ impl<'a> Elaborator<'a> {
             None => report.help(format!("declare it first, such as `{name}[N]`")),
         };
         self.fail(report)
+    }
+
+    /// The names of tensors, sizes and functions.
+    pub(super) fn names_that_mean(&self) -> HashSet<String> {
+        let functions = self.program.functions.iter().map(ToString::to_string);
+        self.names_in_scope().into_iter().chain(functions).collect()
     }
 
     fn names_in_scope(&self) -> Vec<String> {

@@ -11,6 +11,7 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::modules::Module;
 use super::scope::Elaborator;
+use super::substitution::bound_indices;
 use super::suggestion;
 use super::value::Value;
 use crate::expr::{Fact, Tensor};
@@ -65,16 +66,19 @@ impl Elaborator<'_> {
                 }
             }
         }
-        let defines = tree
-            .statements
-            .iter()
-            .any(|statement| !matches!(statement, Statement::Declaration(_)));
+        let defines = tree.statements.iter().any(|statement| {
+            matches!(
+                statement,
+                Statement::Definition(_) | Statement::Expression(_)
+            )
+        });
         if !defines && self.diagnostics.is_empty() {
             let end = tree
                 .statements
                 .last()
                 .map_or(Span::default(), |statement| match statement {
                     Statement::Declaration(declaration) => declaration.span,
+                    Statement::Module(module) => module.name.span,
                     _ => Span::default(),
                 });
             self.report(
@@ -92,6 +96,7 @@ impl Elaborator<'_> {
                     let name = &definition.name;
                     self.reserved.insert(name.text.clone());
                     self.later.entry(name.text.clone()).or_insert(name.span);
+                    self.note_letters(definition);
                 }
                 Statement::Declaration(declaration) => {
                     self.reserved.insert(declaration.name.text.clone());
@@ -104,9 +109,17 @@ impl Elaborator<'_> {
                 Statement::Module(module) => {
                     self.reserved.insert(module.name.text.clone());
                 }
-                Statement::Expression(_) => {}
+                Statement::Expression(tree) => bound_indices(tree, &mut self.letters),
             }
         }
+    }
+
+    /// Keeps the indices of a definition free from generated names.
+    pub(super) fn note_letters(&mut self, definition: &Definition) {
+        let left = definition.indices.iter().flatten();
+        self.letters
+            .extend(left.map(|index| index.name.text.clone()));
+        bound_indices(&definition.value, &mut self.letters);
     }
 
     /// Whether `name` may be introduced at `span`; reports what it is already.
@@ -154,7 +167,10 @@ impl Elaborator<'_> {
                 .iter()
                 .any(|fact| fact.name.text == "elementwise");
             if elementwise {
-                self.program.functions.push(name.text.as_str().into());
+                self.program
+                    .to_mut()
+                    .functions
+                    .push(name.text.as_str().into());
                 return Some(());
             }
             let message = format!("`{}` is declared without sizes", name.text);
@@ -184,7 +200,7 @@ impl Elaborator<'_> {
             });
         }
         let tensor = Tensor::with_facts(name.text.as_str(), dims?, facts?);
-        self.program.inputs.push(tensor);
+        self.program.to_mut().inputs.push(tensor);
         Some(())
     }
 
@@ -342,7 +358,7 @@ impl Elaborator<'_> {
 
     pub(super) fn push_equation(&mut self, name: &str, value: Value, matrix: Option<Expression>) {
         let target = Tensor::new(name, value.dims());
-        self.program.equations.push(Equation {
+        self.program.to_mut().equations.push(Equation {
             target,
             indices: value.indices,
             body: value.body,

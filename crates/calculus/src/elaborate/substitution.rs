@@ -1,13 +1,34 @@
 //! Names in a syntax tree replaced by other trees, indices renamed where they would be captured. Knows no meanings.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use backprove_syntax::tree::{
     Argument, Expression, ExpressionKind, IndexDeclaration, Name, Subscript,
 };
 
 /// What each name becomes.
-pub(super) type Replacements = HashMap<String, Expression>;
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replacements {
+    trees: HashMap<String, Expression>,
+    /// Names that no bound index may have where the tree is going.
+    taken: Arc<HashSet<String>>,
+}
+
+impl Replacements {
+    /// No replacements yet, in a text where the names `taken` mean something.
+    pub(super) fn among(taken: HashSet<String>) -> Self {
+        Self {
+            trees: HashMap::new(),
+            taken: Arc::new(taken),
+        }
+    }
+
+    /// Replaces `name` from here on.
+    pub(super) fn insert(&mut self, name: String, tree: Expression) {
+        self.trees.insert(name, tree);
+    }
+}
 
 /// The names that occur in `tree`.
 pub(super) fn mentions(tree: &Expression, names: &[String]) -> bool {
@@ -179,7 +200,7 @@ pub(super) fn map_arguments(
 /// Replaces names; bound indices that would capture a replacement are renamed.
 pub(super) fn replaced(tree: &Expression, map: &Replacements) -> Expression {
     let changed = match &tree.kind {
-        ExpressionKind::Name(name) => map.get(name).map(|new| Expression {
+        ExpressionKind::Name(name) => map.trees.get(name).map(|new| Expression {
             kind: new.kind.clone(),
             span: tree.span,
         }),
@@ -244,10 +265,10 @@ fn without_capture(
 ) -> (Vec<Name>, Replacements) {
     let mut inner = map.clone();
     for index in indices {
-        inner.remove(&index.text);
+        inner.trees.remove(&index.text);
     }
     let mut mentioned = HashSet::new();
-    for tree in inner.values() {
+    for tree in inner.trees.values() {
         collect_names(tree, &mut mentioned);
     }
     let mut present = HashSet::new();
@@ -258,7 +279,9 @@ fn without_capture(
         let free = std::iter::once(index.text.clone())
             .chain(numbered)
             .find(|name| {
-                !mentioned.contains(name) && (*name == index.text || !present.contains(name))
+                !mentioned.contains(name)
+                    && !map.taken.contains(name)
+                    && (*name == index.text || !present.contains(name))
             })
             .unwrap_or_default();
         if free != index.text {
@@ -271,6 +294,14 @@ fn without_capture(
         });
     }
     (renamed, inner)
+}
+
+/// The indices that reductions in `tree` bind.
+pub(super) fn bound_indices(tree: &Expression, names: &mut HashSet<String>) {
+    if let ExpressionKind::Reduction { indices, .. } = &tree.kind {
+        names.extend(indices.iter().map(|index| index.text.clone()));
+    }
+    each_child(tree, &mut |child| bound_indices(child, names));
 }
 
 fn collect_names(tree: &Expression, names: &mut HashSet<String>) {
@@ -287,8 +318,17 @@ mod tests {
     #[test]
     fn a_bound_index_does_not_capture() {
         let (tree, _) = backprove_syntax::parse_expression("sum[m](X[s, m] * m1)");
-        let map = Replacements::from([("X".to_owned(), Expression::name("m"))]);
+        let mut map = Replacements::default();
+        map.insert("X".to_owned(), Expression::name("m"));
         let new = tree.map(|tree| backprove_syntax::format_expression(&replaced(&tree, &map)));
         assert_eq!(new.as_deref(), Some("sum[m2](m[s, m2] * m1)"));
+    }
+
+    #[test]
+    fn a_bound_index_steps_aside_for_the_names_around() {
+        let (tree, _) = backprove_syntax::parse_expression("sum[s](x[s])");
+        let map = Replacements::among(HashSet::from(["s".to_owned()]));
+        let new = tree.map(|tree| backprove_syntax::format_expression(&replaced(&tree, &map)));
+        assert_eq!(new.as_deref(), Some("sum[s1](x[s1])"));
     }
 }

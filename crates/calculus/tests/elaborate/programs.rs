@@ -177,6 +177,17 @@ fn arguments_do_not_capture_the_indices_of_a_module() {
 }
 
 #[test]
+fn generated_names_and_indices_keep_clear_of_each_other() {
+    let program = accepted("x[N]\ny = 2 * softmax(x)\nz[p] = y[p]");
+    assert_eq!(listed(&program)[0], "p_1[i] = softmax(x)");
+    let program = accepted("Z[S, C]; t[S]: labels(C); s[]\nL = s * cross_entropy(Z, t)");
+    assert_eq!(
+        listed(&program)[1..],
+        ["L_1[] = mean[s1](U[s1] - Z[s1, t[s1]])", "L[] = s * L_1"]
+    );
+}
+
+#[test]
 fn a_transposed_argument_undoes_a_transpose() {
     let program = accepted("X[S, M]; W[M, N]; b[N]\nZ = linear(X, W.T, b)");
     assert_eq!(listed(&program), ["Z[i, j] = X @ W + b"]);

@@ -1,5 +1,6 @@
 //! Values of accepted texts, compared with loops that are written out for each.
 
+use backprove_calculus::Program;
 use backprove_calculus::reference::{Array, Environment, Sizes, evaluate_tensor};
 
 use crate::accepted;
@@ -235,23 +236,32 @@ fn input(name: &str, shape: &[usize]) -> Array<f64> {
     Array::new(shape.to_vec(), (0..count).map(element).collect())
 }
 
+/// The sizes, the inputs' values, and the values of all definitions.
+fn evaluated(program: &Program) -> Environment<f64> {
+    let sizes = Sizes::new([("S", S), ("M", M), ("N", N), ("B", 2)]);
+    let mut environment = Environment::new(sizes.clone(), 7);
+    for tensor in &program.inputs {
+        let shape = sizes.shape(tensor).unwrap();
+        environment.set(tensor, input(tensor.name(), &shape));
+    }
+    for equation in &program.equations {
+        let array = evaluate_tensor(&equation.body, &equation.indices, &environment);
+        environment.set(&equation.target, array.unwrap());
+    }
+    environment
+}
+
+fn output<'a>(program: &Program, environment: &'a Environment<f64>) -> &'a Array<f64> {
+    let name = program.output().unwrap().target.name();
+    environment.array(name).unwrap()
+}
+
 #[test]
 fn values_agree_with_plain_loops() {
     for (text, shape, expected) in CASES {
         let program = accepted(&format!("{DECLARATIONS}\n{text}"));
-        let sizes = Sizes::new([("S", S), ("M", M), ("N", N), ("B", 2)]);
-        let mut environment = Environment::new(sizes.clone(), 7);
-        for tensor in &program.inputs {
-            let shape = sizes.shape(tensor).unwrap();
-            environment.set(tensor, input(tensor.name(), &shape));
-        }
-        for equation in &program.equations {
-            let array = evaluate_tensor(&equation.body, &equation.indices, &environment);
-            environment.set(&equation.target, array.unwrap());
-        }
-        let output = environment
-            .array(program.output().unwrap().target.name())
-            .unwrap();
+        let environment = evaluated(&program);
+        let output = output(&program, &environment);
         assert_eq!(output.shape(), *shape, "{text}");
         let element = |name: &str, at: &[usize]| environment.array(name).unwrap().get(at).unwrap();
         for (place, found) in output.data().iter().enumerate() {
@@ -263,4 +273,35 @@ fn values_agree_with_plain_loops() {
             );
         }
     }
+}
+
+#[test]
+fn matrix_forms_are_texts_of_the_same_value() {
+    let mut count = 0;
+    for (text, ..) in CASES {
+        let program = accepted(&format!("{DECLARATIONS}\n{text}"));
+        let mut lines = DECLARATIONS.to_owned();
+        for equation in &program.equations {
+            // A definition in index notation has no matrix form; it stays as it is.
+            let line = match &equation.matrix {
+                Some(matrix) => {
+                    count += 1;
+                    let right = backprove_syntax::format_expression(matrix);
+                    format!("{} = {right}", equation.target.name())
+                }
+                None => (*text).to_owned(),
+            };
+            lines.push('\n');
+            lines.push_str(&line);
+        }
+        let again = accepted(&lines);
+        assert_eq!(again.equations.len(), program.equations.len(), "{lines}");
+        let (first, second) = (evaluated(&program), evaluated(&again));
+        assert_eq!(
+            output(&program, &first).data(),
+            output(&again, &second).data(),
+            "{lines}"
+        );
+    }
+    assert!(count > 60, "{count} matrix forms");
 }
