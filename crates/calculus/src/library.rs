@@ -18,40 +18,60 @@ pub const FILES: &[(&str, &str)] = &[
     ("updates", include_str!("library/updates.bp")),
 ];
 
-fn modules() -> &'static [Arc<Module>] {
-    static MODULES: OnceLock<Vec<Arc<Module>>> = OnceLock::new();
-    MODULES.get_or_init(|| {
-        FILES
-            .iter()
-            .flat_map(|(_, text)| backprove_syntax::parse(text).program.statements)
-            .filter_map(|statement| match statement {
-                Statement::Module(module) => Some(Arc::new(Module::of_library(&module))),
-                _ => None,
-            })
-            .collect()
+/// The modules of one file, read when one of them is first asked for.
+fn modules(file: usize) -> &'static [Arc<Module>] {
+    static MODULES: [OnceLock<Vec<Arc<Module>>>; FILES.len()] =
+        [const { OnceLock::new() }; FILES.len()];
+    MODULES[file].get_or_init(|| {
+        let statements = backprove_syntax::parse(FILES[file].1).program.statements;
+        let module = |statement| match statement {
+            Statement::Module(module) => Some(Arc::new(Module::of_library(&module))),
+            _ => None,
+        };
+        statements.into_iter().filter_map(module).collect()
     })
 }
 
-/// The module called `name`.
+/// The module called `name`; where there are several, the first.
 pub(crate) fn module(name: &str) -> Option<Arc<Module>> {
-    modules().iter().find(|module| module.name == name).cloned()
+    variants(name).into_iter().next()
 }
 
 /// All modules called `name`, for arguments of different ranks.
 pub(crate) fn variants(name: &str) -> Vec<Arc<Module>> {
-    let named = modules().iter().filter(|module| module.name == name);
-    named.cloned().collect()
+    let file = FILES
+        .iter()
+        .position(|(_, text)| headings(text).any(|heading| heading == name));
+    let all = file.map_or(&[][..], modules);
+    all.iter()
+        .filter(|module| module.name == name)
+        .cloned()
+        .collect()
 }
 
 /// The names of all modules in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    modules().iter().map(|module| module.name.as_str())
+    FILES.iter().flat_map(|(_, text)| headings(text))
+}
+
+/// The names behind the word `module` at the beginnings of lines.
+fn headings(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("module ")?.split('(').next())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::elaborate;
+
+    #[test]
+    fn names_are_those_of_the_modules() {
+        let read = (0..FILES.len())
+            .flat_map(modules)
+            .map(|module| module.name.as_str());
+        assert!(read.eq(names()));
+    }
 
     #[test]
     fn every_file_is_understood_and_every_module_stands_alone() {

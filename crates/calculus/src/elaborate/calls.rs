@@ -145,7 +145,9 @@ impl Elaborator<'_> {
             return self.unknown_function(library, &name, function);
         };
         match called {
-            Called::Elementwise(mut callee) if primes > 0 => {
+            Called::Elementwise(mut callee)
+                if primes > 0 && elementwise_parameters(&callee).len() == 1 =>
+            {
                 callee.derivatives = vec![0; primes];
                 Some((Called::Elementwise(callee), arguments))
             }

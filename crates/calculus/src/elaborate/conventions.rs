@@ -57,6 +57,15 @@ impl Elaborator<'_> {
                     );
                 }
                 if matches!(name.as_str(), "var" | "std") {
+                    // An older form has `unbiased` among the positions.
+                    let by_position = renamed.iter().filter(|argument| argument.keyword.is_none());
+                    let mut after = by_position.skip(1);
+                    let is_truth = |argument: &Argument| {
+                        is_word(&argument.value, "True") || is_word(&argument.value, "False")
+                    };
+                    if after.next().is_some_and(is_truth) || after.next().is_some() {
+                        return self.not_yet("`unbiased` by position", span);
+                    }
                     torch_correction(&mut renamed);
                 }
                 if name == "gelu" {
@@ -79,6 +88,9 @@ impl Elaborator<'_> {
                 return self.not_yet("the argument `out=` or `where=`", span);
             }
             _ => {}
+        }
+        if matches!(name.as_str(), "clip" | "clamp") {
+            return Some(clipped(library, name, renamed));
         }
         let second_by_position = renamed
             .get(1)
@@ -145,6 +157,57 @@ fn torch_correction(arguments: &mut Vec<Argument>) {
             value: Expression::integer(1),
         });
     }
+}
+
+/// A range with one end is the greater or the lesser of two values.
+fn clipped(
+    library: Library,
+    name: String,
+    mut arguments: Vec<Argument>,
+) -> (Library, String, Vec<Argument>) {
+    for argument in &mut arguments {
+        if let Some(keyword) = &mut argument.keyword {
+            let end = match keyword.text.as_str() {
+                "min" | "a_min" => "a",
+                "max" | "a_max" => "b",
+                _ => continue,
+            };
+            end.clone_into(&mut keyword.text);
+        }
+    }
+    let end = |argument: &Argument, position: usize| {
+        argument.keyword.as_ref().map_or_else(
+            || {
+                ["x", "a", "b"]
+                    .get(position)
+                    .copied()
+                    .unwrap_or_default()
+                    .to_owned()
+            },
+            |keyword| keyword.text.clone(),
+        )
+    };
+    let given: Vec<(String, &Argument)> = arguments
+        .iter()
+        .enumerate()
+        .map(|(position, argument)| (end(argument, position), argument))
+        .filter(|(_, argument)| argument.value.kind != ExpressionKind::None)
+        .collect();
+    if let [(_, value), (end, bound)] = given.as_slice()
+        && let Some(of_two) = match end.as_str() {
+            "a" => Some("maximum"),
+            "b" => Some("minimum"),
+            _ => None,
+        }
+    {
+        let by_position = |argument: &Argument| Argument {
+            keyword: None,
+            value: argument.value.clone(),
+        };
+        let both = vec![by_position(value), by_position(bound)];
+        return (Library::Ours, of_two.to_owned(), both);
+    }
+    (library, name, arguments)
 }
 
 fn take_keyword(arguments: &mut Vec<Argument>, wanted: &str) -> Option<Expression> {

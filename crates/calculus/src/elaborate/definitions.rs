@@ -1,7 +1,6 @@
 //! The tensor functions. Those that the language can define are defined in it, one line each; the others name the
 //! construction of index notation that they are. Only declarations and their reading belong here.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use backprove_syntax::tree::{Expression, ExpressionKind};
@@ -120,7 +119,7 @@ const fn built(signature: &'static str, built: Built) -> TensorFunction {
 }
 
 /// All tensor functions. A parameter called `axis`, `keepdims` or the like is an option; all others are tensors.
-static TABLE: &[TensorFunction] = &[
+const TABLE: &[TensorFunction] = &[
     named(
         "softmax(x, axis=-1)",
         "exp(x) / sum(exp(x), axis=axis, keepdims=True)",
@@ -296,25 +295,19 @@ pub(super) enum Body {
     Built(Built),
 }
 
-/// The tensor function called `name`.
+/// The tensor function called `name`, read when it is first asked for.
 pub(super) fn find(name: &str) -> Option<&'static Entry> {
-    static ENTRIES: OnceLock<HashMap<String, Entry>> = OnceLock::new();
-    ENTRIES
-        .get_or_init(|| {
-            TABLE
-                .iter()
-                .filter_map(read)
-                .map(|entry| (entry.name.clone(), entry))
-                .collect()
-        })
-        .get(name)
+    static ENTRIES: [OnceLock<Option<Entry>>; TABLE.len()] =
+        [const { OnceLock::new() }; TABLE.len()];
+    let place = names().position(|known| known == name)?;
+    ENTRIES[place].get_or_init(|| read(&TABLE[place])).as_ref()
 }
 
 /// The names of all tensor functions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     TABLE
         .iter()
-        .filter_map(|function| function.signature.split('(').next())
+        .map(|function| function.signature.split('(').next().unwrap_or_default())
 }
 
 fn read(function: &TensorFunction) -> Option<Entry> {

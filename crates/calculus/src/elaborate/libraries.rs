@@ -249,6 +249,7 @@ const TORCH: &[&str] = &[
     "linear",
     "cross_entropy",
     "mse_loss=mean_squared_error",
+    "binary_cross_entropy_with_logits=logistic_loss",
 ];
 
 /// The names of SciPy's special functions.
@@ -320,8 +321,6 @@ pub(super) fn torch_keyword(keyword: &str) -> &str {
         "dims" => "axes",
         "num_classes" => "size",
         "correction" => "ddof",
-        "min" => "low",
-        "max" => "high",
         "input" => "x",
         "other" => "z",
         same => same,

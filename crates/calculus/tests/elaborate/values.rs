@@ -204,6 +204,18 @@ const CASES: &[Case] = &[
             sum(M, |m| e("X", &[s, m]).exp()).ln() - e("X", &[s, e("t", &[s]) as usize])
         }) / S as f64
     }),
+    ("torch.clamp(X, min=0.5)", &[S, M], |e, k| {
+        e("X", k).max(0.5)
+    }),
+    ("np.clip(X, None, 0.5)", &[S, M], |e, k| e("X", k).min(0.5)),
+    ("torch.clamp(X, 0.5, max=1)", &[S, M], |e, k| {
+        e("X", k).clamp(0.5, 1.0)
+    }),
+    ("F.binary_cross_entropy_with_logits(x, y)", &[], |e, _| {
+        sum(M, |m| {
+            (1.0 + e("x", &[m]).exp()).ln() - e("y", &[m]) * e("x", &[m])
+        }) / M as f64
+    }),
     (
         "adam_update(x, y, x, 2, 0.1, 0.9, 0.99, 1e-8)",
         &[M],
