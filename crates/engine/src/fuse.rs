@@ -65,6 +65,7 @@ pub(crate) fn fuse(
         names,
     };
     fused.place_updates(&pairs);
+    fused.accumulate();
     Ok(fused)
 }
 
@@ -254,10 +255,48 @@ impl Fused {
                 extents: shape,
                 combine: Combine::Sum,
                 body: Term::Load(*source, positions),
+                adds: None,
             });
         }
         if let Some(order) = self.topological() {
             self.reorder(&order);
+        }
+    }
+
+    /// Lets the product of an update `W + s * product` add to `W` itself.
+    fn accumulate(&mut self) {
+        for place in 0..self.statements.len() {
+            let update = &self.statements[place];
+            let Some(input) = self.replaces.get(&update.target).copied() else {
+                continue;
+            };
+            let Some((scale, product)) = added_product(update, input) else {
+                continue;
+            };
+            let uses = self
+                .statements
+                .iter()
+                .filter(|other| other.reads().contains(&product));
+            let source = self
+                .statements
+                .iter()
+                .position(|other| other.target == product);
+            let (1, Some(source)) = (uses.count(), source) else {
+                continue;
+            };
+            if self.kept.contains(&product)
+                || !self.statements[source].is_product()
+                || self.statements[source].reads().contains(&input)
+            {
+                continue;
+            }
+            let mut merged = self.statements[source].clone();
+            merged.target = self.statements[place].target;
+            merged.adds = Some(scale);
+            self.statements[place] = merged;
+            self.statements.remove(source);
+            // Positions moved; there are few updates.
+            return self.accumulate();
         }
     }
 
@@ -279,14 +318,14 @@ impl Fused {
         }
         let mut all = Vec::new();
         for (place, statement) in self.statements.iter().enumerate() {
-            let reads = statement.body.arrays();
+            let reads = statement.reads();
             let mut before: Vec<usize> = reads
                 .iter()
                 .filter_map(|array| writer.get(array).copied())
                 .collect();
             if let Some(input) = self.overwrites(statement.target) {
                 for (reader, other) in self.statements.iter().enumerate() {
-                    if reader != place && other.body.arrays().contains(&input) {
+                    if reader != place && other.reads().contains(&input) {
                         before.push(reader);
                     }
                 }
@@ -319,4 +358,37 @@ impl Fused {
             .collect();
         self.statements = sorted;
     }
+}
+
+/// For `W[i] + s * P[i]`, with `s` a product of numbers and scalars: `s` and `P`.
+fn added_product(update: &Statement, input: ArrayId) -> Option<(Term, ArrayId)> {
+    let Term::Add(parts) = &update.body else {
+        return None;
+    };
+    let whole = |term: &Term| match term {
+        Term::Load(array, _) if update.reads_in_place(*array) && update.rank > 0 => Some(*array),
+        _ => None,
+    };
+    let (first, second) = match &**parts {
+        [first, second] if whole(first) == Some(input) => (first, second),
+        [first, second] if whole(second) == Some(input) => (second, first),
+        _ => return None,
+    };
+    if second.arrays().contains(&input) || first == second {
+        return None;
+    }
+    let factors = second.factors();
+    let product = factors.iter().find_map(whole)?;
+    let scale: Vec<Term> = factors
+        .iter()
+        .filter(|factor| whole(factor) != Some(product))
+        .cloned()
+        .collect();
+    let scalar = |factor: &Term| match factor {
+        Term::Constant(_) => true,
+        Term::Load(_, positions) => positions.is_empty(),
+        _ => false,
+    };
+    (scale.len() + 1 == factors.len() && scale.iter().all(scalar))
+        .then(|| (Term::multiply(scale), product))
 }

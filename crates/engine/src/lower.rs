@@ -160,6 +160,7 @@ impl Lowering<'_> {
             extents,
             combine: Combine::Sum,
             body: term.at(&local),
+            adds: None,
         });
         self.names.insert(name, target);
         Ok(())
@@ -486,6 +487,7 @@ impl Lowering<'_> {
             extents: statement_extents,
             combine,
             body: number(&layout, &term),
+            adds: None,
         });
         let order = layout
             .iter()

@@ -73,7 +73,7 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
             level
         };
         extend(statement.target, level, last);
-        for array in statement.body.arrays() {
+        for array in statement.reads() {
             extend(array, level, level);
         }
     }
@@ -132,7 +132,7 @@ fn homes(fused: &Fused, groups: &[Group], level_of: &[usize]) -> HashMap<ArrayId
                         place == *member
                             || level_of[place] < group.level
                             || earlier.is_some_and(|earlier| earlier < turn)
-                            || !other.body.arrays().contains(array)
+                            || !other.reads().contains(array)
                     })
             };
             if let Some(array) = statement.body.arrays().into_iter().find(ends_here) {

@@ -393,6 +393,22 @@ pub(crate) struct Factor {
     pub scalars: Vec<usize>,
 }
 
+fn factor(scale: &Term, places: &Places<'_>) -> Factor {
+    let mut factor = Factor {
+        number: 1.0,
+        scalars: Vec::new(),
+    };
+    for part in scale.factors() {
+        match part {
+            Term::Constant(value) => factor.number *= value.0,
+            Term::Load(array, _) => factor.scalars.push(places.offset(*array)),
+            // `added_product` lets nothing else through.
+            _ => {}
+        }
+    }
+    factor
+}
+
 /// One operand of a product.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operand {
@@ -540,6 +556,6 @@ pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Prod
         },
         loops,
         rows: restricted,
-        accumulate: None,
+        accumulate: statement.adds.as_ref().map(|scale| factor(scale, places)),
     })
 }

@@ -351,8 +351,12 @@ impl<T: Real> Builder<'_, T> {
             String::new()
         };
         let line = format!(
-            "    product {rows}x{columns}x{depth}{times}: {} = {}",
+            "    product {rows}x{columns}x{depth}{times}: {} {} {}",
             self.head(statement),
+            match &statement.adds {
+                Some(scale) => format!("+= {} *", Printed(scale, &self.fused.arrays)),
+                None => "=".to_owned(),
+            },
             self.body(statement)
         );
         let _ = writeln!(self.description, "{line}");

@@ -41,7 +41,7 @@ const TILE_WORK: f64 = 250_000.0;
 /// Rows that a matrix product needs to run well.
 const PRODUCT_ROWS: usize = 64;
 /// More tiles than this only repeat the packing of operands.
-const MOST_TILES: usize = 8;
+const MOST_TILES: usize = 4;
 
 /// About how many multiplications a statement takes.
 pub(crate) fn work(statement: &Statement) -> f64 {
@@ -101,9 +101,8 @@ fn rows(statement: &Statement) -> usize {
 fn follows_by_row(fused: &Fused, before: usize, after: usize) -> bool {
     let (first, second) = (&fused.statements[before], &fused.statements[after]);
     let whole = rows(first) == 1 && rows(second) == 1;
-    let reads = |reader: &Statement, array| {
-        !reader.body.arrays().contains(&array) || reader.reads_by_row(array)
-    };
+    let reads =
+        |reader: &Statement, array| !reader.reads().contains(&array) || reader.reads_by_row(array);
     let written =
         fused.arrays[first.target.0].origin == Origin::Input || reads(second, first.target);
     let replaced = fused

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use backprove_calculus::{Expr, FunctionName, Index, Node, Number, Program, Reduction};
+use backprove_calculus::{Expr, Fact, FunctionName, Index, Node, Number, Program, Reduction};
 
 /// Rewrites expressions; knows the program's equations, so that the logarithm of a named softmax is seen.
 pub(crate) struct Stabiliser<'a> {
@@ -45,7 +45,49 @@ impl ExponentialSum {
             .iter()
             .map(|index| (index.clone(), None))
             .collect();
+        let selected = Selection::find(argument);
+        let argument = selected.as_ref().map_or(argument, |found| &found.rest);
         matches(&self.argument, argument, &mut map)
+    }
+}
+
+/// `Σ [i == value] rest`: one element of `rest`.
+struct Selection {
+    index: Index,
+    indicator: Expr,
+    rest: Expr,
+}
+
+impl Selection {
+    fn find(expr: &Expr) -> Option<Self> {
+        let Node::Sum(indices, body) = expr.node() else {
+            return None;
+        };
+        let ([index], Node::Product(factors)) = (indices.as_slice(), body.node()) else {
+            return None;
+        };
+        let selects = |factor: &&Expr| matches!(factor.node(), Node::Indicator(at, value) if at == index && !value.depends_on(index));
+        let indicator = factors.iter().find(selects)?;
+        let rest = factors.iter().filter(|factor| *factor != indicator);
+        Some(Self {
+            index: index.clone(),
+            indicator: indicator.clone(),
+            rest: Expr::product(rest.cloned()),
+        })
+    }
+
+    /// Whether exactly one element is selected whatever the values: by labels of just this extent.
+    fn is_total(&self) -> bool {
+        let Node::Indicator(_, value) = self.indicator.node() else {
+            return false;
+        };
+        let Node::Access(tensor, _) = value.node() else {
+            return false;
+        };
+        tensor
+            .facts()
+            .iter()
+            .any(|fact| matches!(fact, Fact::Labels(dim) if dim == self.index.extent()))
     }
 }
 
@@ -85,6 +127,13 @@ impl<'a> Stabiliser<'a> {
             let logarithm = Expr::apply("log", vec![shifted]);
             return Some(Expr::addition([maximum, logarithm]));
         }
+        if let Some(selection) = Selection::find(argument)
+            && selection.is_total()
+        {
+            let logarithm = self.logarithm(&selection.rest)?;
+            let body = Expr::product([selection.indicator, logarithm]);
+            return Some(Expr::sum(&[selection.index], body));
+        }
         match argument.node() {
             Node::Access(tensor, indices) => {
                 let equation = self.program.equation(tensor.name())?;
@@ -118,16 +167,7 @@ impl<'a> Stabiliser<'a> {
 /// The product of `factors`, with each exponential that is divided by its own sum shifted by the maximum.
 fn quotient(mut factors: Vec<Expr>) -> Expr {
     for place in 0..factors.len() {
-        let Node::Power(base, power) = factors[place].node() else {
-            continue;
-        };
-        let Node::Number(value) = power.node() else {
-            continue;
-        };
-        let (Some(sum), Some(count)) = (
-            ExponentialSum::find(base),
-            value.negate().as_integer().filter(|count| *count > 0),
-        ) else {
+        let Some((sum, count)) = divisor(&factors[place]) else {
             continue;
         };
         let covered: Vec<usize> = factors
@@ -141,7 +181,7 @@ fn quotient(mut factors: Vec<Expr>) -> Expr {
             continue;
         }
         let (shifted, maximum) = sum.shifted();
-        factors[place] = shifted.power(power.clone());
+        factors[place] = shifted.power(Expr::integer(-count));
         let missing = count - covered.len() as i64;
         for place in covered {
             if let Some(argument) = exponent(&factors[place]) {
@@ -155,6 +195,23 @@ fn quotient(mut factors: Vec<Expr>) -> Expr {
         }
     }
     Expr::product(factors)
+}
+
+/// For `(Σ exp(u)) ** -count`, also written as a power of a power: the sum and the count.
+fn divisor(factor: &Expr) -> Option<(ExponentialSum, i64)> {
+    let mut exponent = Number::ONE;
+    let mut base = factor;
+    while let Node::Power(inner, power) = base.node() {
+        let Node::Number(value) = power.node() else {
+            return None;
+        };
+        // Whole exponents only: roots of powers are another matter.
+        value.as_integer()?;
+        exponent = exponent.times(*value);
+        base = inner;
+    }
+    let count = exponent.negate().as_integer()?;
+    (count > 0).then_some((ExponentialSum::find(base)?, count))
 }
 
 fn is_function(expr: &Expr, name: &str) -> bool {

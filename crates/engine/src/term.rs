@@ -442,12 +442,21 @@ pub(crate) struct Statement {
     /// What the axes from `rank` on are combined by; unused if there are none.
     pub combine: Combine,
     pub body: Term,
+    /// For a matrix product that is added, times this scalar, to what the target's place held before.
+    pub adds: Option<Term>,
 }
 
 impl Statement {
     /// Whether it is element-wise: no reduced axis.
     pub(crate) fn is_map(&self) -> bool {
         self.rank == self.extents.len()
+    }
+
+    /// The arrays that it reads, but for what it adds to.
+    pub(crate) fn reads(&self) -> BTreeSet<ArrayId> {
+        let mut arrays = self.body.arrays();
+        arrays.extend(self.adds.iter().flat_map(Term::arrays));
+        arrays
     }
 
     /// The number of elements of its iteration space.

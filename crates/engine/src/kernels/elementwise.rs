@@ -63,35 +63,35 @@ pub(crate) fn scalar(operation: Operation) -> fn(&[f64]) -> f64 {
     }
 }
 
-/// Elements that are loaded, computed and stored together. Working on copies lets the result lie over an
-/// operand without a check for overlap.
+/// Partial results of a reduction, combined in the end.
 const LANES: usize = 16;
 
+/// The loop itself: one for a result of its own, and one for each operand that the result may lie over. The
+/// compiler proves the same place safe, and compares the others at run time before it uses vectors.
 macro_rules! each {
-    ($type:ty, $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr) => {{
-        let mut start = 0;
-        while start + LANES <= $n {
+    ($n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr) => {
+        each!(@over $n, $out, ($($source as $x),+), $value, $($source),+)
+    };
+    (@over $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr, $first:ident $(, $rest:ident)*) => {
+        if $first == $out.cast_const() {
+            let $first = $out;
+            each!(@loop $n, $out, ($($source as $x),+), $value)
+        } else {
+            each!(@over $n, $out, ($($source as $x),+), $value, $($rest),*)
+        }
+    };
+    (@over $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr,) => {
+        each!(@loop $n, $out, ($($source as $x),+), $value)
+    };
+    (@loop $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr) => {
+        for place in 0..$n {
             // SAFETY: the caller promises `n` elements behind each address.
             unsafe {
-                $(let $source: [$type; LANES] = $source.add(start).cast::<[$type; LANES]>().read_unaligned();)+
-                let mut result = [0.0; LANES];
-                for lane in 0..LANES {
-                    $(let $x = $source[lane];)+
-                    result[lane] = $value;
-                }
-                $out.add(start).cast::<[$type; LANES]>().write_unaligned(result);
+                $(let $x = *$source.add(place);)+
+                *$out.add(place) = $value;
             }
-            start += LANES;
         }
-        while start < $n {
-            // SAFETY: as above.
-            unsafe {
-                $(let $x = *$source.add(start);)+
-                *$out.add(start) = $value;
-            }
-            start += 1;
-        }
-    }};
+    };
 }
 
 macro_rules! reduce {
@@ -137,7 +137,7 @@ macro_rules! kernel {
             out: *mut $type,
             n: usize,
         ) {
-            each!($type, n, out, ($($source as $x),+), $value);
+            each!(n, out, ($($source as $x),+), $value);
         }
     };
 }

@@ -8,7 +8,7 @@ use backprove_calculus::{Fact, Program, Tensor};
 use backprove_engine::{Plan, Real};
 
 /// A program from its text.
-pub fn program(text: &str) -> Program {
+pub(crate) fn program(text: &str) -> Program {
     let parsed = backprove_syntax::parse(text);
     assert_eq!(parsed.diagnostics, [], "{text}");
     let elaborated = backprove_calculus::elaborate(&parsed.program);
@@ -17,14 +17,14 @@ pub fn program(text: &str) -> Program {
 }
 
 /// Reproducible numbers in (−1, 1).
-pub struct Source(u64);
+pub(crate) struct Source(u64);
 
 impl Source {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(2).wrapping_add(1))
     }
 
-    pub fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -34,7 +34,12 @@ impl Source {
 }
 
 /// Values that fit the tensor's facts.
-pub fn sample(tensor: &Tensor, shape: &[usize], sizes: &Sizes, source: &mut Source) -> Vec<f64> {
+pub(crate) fn sample(
+    tensor: &Tensor,
+    shape: &[usize],
+    sizes: &Sizes,
+    source: &mut Source,
+) -> Vec<f64> {
     let count = shape.iter().product();
     (0..count)
         .map(|_| {
@@ -61,7 +66,7 @@ fn to<T: Real + Convert>(values: &[f64]) -> Vec<T> {
 }
 
 /// From and to double precision.
-pub trait Convert: Sized {
+pub(crate) trait Convert: Sized {
     fn convert(value: f64) -> Self;
     fn back(&self) -> f64;
 }
@@ -85,12 +90,12 @@ impl Convert for f64 {
 }
 
 /// Compares all of `outputs`, in both precisions.
-pub fn agrees(text: &str, sizes: &[(&str, usize)], outputs: &[&str]) {
+pub(crate) fn agrees(text: &str, sizes: &[(&str, usize)], outputs: &[&str]) {
     compare(&program(text), text, sizes, outputs, &[]);
 }
 
 /// Compares outputs and what the updated inputs hold after a run, in both precisions.
-pub fn agrees_after_update(
+pub(crate) fn agrees_after_update(
     text: &str,
     sizes: &[(&str, usize)],
     outputs: &[&str],
@@ -100,7 +105,7 @@ pub fn agrees_after_update(
 }
 
 /// Compares a program that was built by hand.
-pub fn compare(
+pub(crate) fn compare(
     program: &Program,
     label: &str,
     sizes: &[(&str, usize)],

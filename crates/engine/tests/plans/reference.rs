@@ -1,8 +1,6 @@
 //! Plans against the calculus' plain evaluator: written programs that cover each kind of statement.
 
-mod oracle;
-
-use oracle::{agrees, agrees_after_update};
+use crate::oracle::{agrees, agrees_after_update};
 
 #[test]
 fn a_linear_layer() {
