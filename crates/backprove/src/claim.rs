@@ -1,7 +1,7 @@
 //! Claims: a user's own gradient, compared with the derived one. Where it is wrong the answer says
 //! how: by its shape, or by the first element that differs, and what small change would be right.
 
-use backprove_calculus::check::{Checker, Verdict};
+use backprove_calculus::check::{Checker, Verdict, context};
 use backprove_calculus::elaborate::Value;
 use backprove_calculus::{Derivation, Dim, Expr, Gradient, Index, Tensor, elaborate_expression};
 use backprove_syntax::tree::{Expression, ExpressionKind};
@@ -197,7 +197,7 @@ impl<'a> Sides<'a> {
     fn new(gradient: &'a Gradient) -> Self {
         Self {
             gradient,
-            program: gradient.complete_program(),
+            program: context(gradient),
         }
     }
 

@@ -1,13 +1,12 @@
 //! Reports: what a reader is shown of a derivation and of its checks, as neutral documents. Layout
 //! belongs to `typeset`; nothing is derived or checked here.
 
-use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified};
+use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
 use backprove_calculus::{
-    Chain, Contribution, Derivation, Dim, Equation as Definition, Gradient, Level, Tensor,
-    elaborate_expression,
+    Chain, Contribution, Derivation, Equation as Definition, Gradient, Level, Tensor,
 };
-use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind};
-use backprove_typeset::compose::{Letters, index, matrix, tensor};
+use backprove_syntax::tree::{Expression, ExpressionKind};
+use backprove_typeset::compose::{Letters, index, matrix, shapes, tensor};
 use backprove_typeset::document::{Block, Document, Table};
 use backprove_typeset::equation::Equation;
 use backprove_typeset::formula::Formula;
@@ -109,7 +108,7 @@ struct Names {
 
 impl Names {
     fn of(gradient: &Gradient) -> Self {
-        let program = gradient.complete_program();
+        let program = context(gradient);
         let targets = program.equations.iter().map(|equation| &equation.target);
         Self {
             scope: matrix::Scope::new(program.inputs.iter().chain(targets)),
@@ -218,6 +217,16 @@ fn section(
 ) -> Vec<Block> {
     let mut letters = Letters::default();
     letters.reserve(&derivation.indices);
+    if derivation.contributions.len() > 1 {
+        // Where the loss depends on the variable in several ways, a direct derivative of the loss is
+        // one that holds the others fixed.
+        let users = derivation
+            .contributions
+            .iter()
+            .map(|user| user.equation.target.name());
+        let others = users.filter(|name| *name != gradient.loss);
+        letters.hold(others.map(str::to_owned));
+    }
     let asked = gradient.wrt.contains(&derivation.variable);
     let heading =
         Prose::from(tensor(&derivation.gradient)).text(if asked { "" } else { ", on the way" });
@@ -365,58 +374,24 @@ fn result(
     blocks
 }
 
-/// `(∂L/∂Y)ᵀ is N×S and X is S×M, together N×M: the shape of W.`
+/// `(∂L/∂Y)ᵀ is N×S, X is S×M; together N×M, the shape of W.`
 fn shapes(gradient: &Gradient, derivation: &Derivation, tree: &Expression, names: &Names) -> Prose {
-    let mut factors = Vec::new();
-    matrix_factors(tree, &mut factors);
+    let factors = shapes::factors(tree, &names.scope, &context(gradient)).unwrap_or_default();
+    let several = factors.len() > 1;
     let mut prose = Prose::from("Shapes: ");
-    if factors.len() > 1 {
-        for (position, factor) in factors.iter().enumerate() {
-            let dims = dims_of(gradient, factor);
-            prose = prose
-                .text(if position > 0 { ", " } else { "" })
-                .formula(names.form(factor))
-                .text(format!(" is {}", crate::shape(&dims)));
-        }
-        prose = prose.text("; together ");
+    for (position, (factor, dims)) in factors.into_iter().enumerate().filter(|_| several) {
+        prose = prose
+            .text(if position > 0 { ", " } else { "" })
+            .formula(factor)
+            .text(format!(" is {}", crate::shape(&dims)));
     }
-    let dims = dims_of(gradient, tree);
-    let fits = dims == derivation.variable.dims();
+    let whole = crate::shape(derivation.variable.dims());
+    // The form was accepted only because it lowers to an expression over exactly these axes.
     prose
-        .text(format!("{}, ", crate::shape(&dims)))
-        .text(if fits {
-            "the shape of "
-        } else {
-            "which is not the shape of "
-        })
+        .text(if several { "; together " } else { "" })
+        .text(format!("{whole}, the shape of "))
         .formula(Formula::name(derivation.variable.name()))
-        .text(if fits { " ✓" } else { " ✗" })
-}
-
-fn matrix_factors<'a>(tree: &'a Expression, factors: &mut Vec<&'a Expression>) {
-    match &tree.kind {
-        ExpressionKind::Binary(BinaryOperator::MatrixMultiply, left, right) => {
-            matrix_factors(left, factors);
-            matrix_factors(right, factors);
-        }
-        _ => factors.push(tree),
-    }
-}
-
-/// The extents of a matrix form, worked out by lowering it again.
-fn dims_of(gradient: &Gradient, tree: &Expression) -> Vec<Dim> {
-    let program = gradient.complete_program();
-    let value = elaborate_expression(tree, &program, &[], &|_, _| None);
-    value.map_or_else(
-        |_| Vec::new(),
-        |value| {
-            value
-                .indices
-                .iter()
-                .map(|index| index.extent().clone())
-                .collect()
-        },
-    )
+        .text(" ✓")
 }
 
 /// Why a gradient is a sum over an axis, where the summand itself is what people write by mistake.
@@ -432,7 +407,7 @@ fn collected(gradient: &Gradient, derivation: &Derivation, tree: &Expression) ->
     let ExpressionKind::Name(name) = &summand.kind else {
         return None;
     };
-    let program = gradient.complete_program();
+    let program = context(gradient);
     let summand = program.tensor(name)?;
     let expected = &derivation.variable;
     (function.text == "sum" && summand.rank() == expected.rank() + 1).then(|| {

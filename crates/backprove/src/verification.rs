@@ -3,6 +3,7 @@
 
 use backprove_calculus::check::{
     Checker, GradientCheck, GradientClaim, IdentityCheck, Verdict, Verified, check_gradient,
+    context,
 };
 use backprove_calculus::{Chain, Expr, Gradient, Index};
 
@@ -29,7 +30,7 @@ pub struct DerivationCheck {
 impl Verification {
     /// Checks every step and every result of `gradient`. The same seed gives the same points.
     pub fn of(gradient: &Gradient, seed: u64) -> Self {
-        let program = gradient.complete_program();
+        let program = context(gradient);
         let mut checker = Checker::new(&program, seed);
         let derivations = gradient.derivations.iter().map(|derivation| {
             let contributions = derivation.contributions.iter();

@@ -1,14 +1,13 @@
 //! From mathematics to formulas. Every decision about letters, order, signs and parentheses is
 //! made here; nothing here may change what an expression means, and nothing here prints.
 
-pub mod derivation;
 pub mod index;
 pub mod letters;
 pub mod matrix;
+pub mod shapes;
 
 mod notation;
 mod piece;
-mod shapes;
 
 pub use letters::Letters;
 pub use matrix::Scope;

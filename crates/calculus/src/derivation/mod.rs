@@ -137,26 +137,14 @@ impl Gradient {
 
     /// The whole as one program: the forward definitions, then the gradients that are computed.
     pub fn program(&self) -> Program {
-        self.with(|derivation| !derivation.absorbed)
-    }
-
-    /// As [`Gradient::program`], with the gradients that were absorbed by others: every name that
-    /// occurs in a derivation is defined in it.
-    pub fn complete_program(&self) -> Program {
-        self.with(|_| true)
-    }
-
-    fn with(&self, chosen: impl Fn(&Derivation) -> bool) -> Program {
         let mut program = self.forward.clone();
         program.inputs.extend(self.seed.clone());
         program.equations.extend(self.introduced.iter().cloned());
-        let derivations = self
+        let computed = self
             .derivations
             .iter()
-            .filter(|derivation| chosen(derivation));
-        program
-            .equations
-            .extend(derivations.map(Derivation::equation));
+            .filter(|derivation| !derivation.absorbed);
+        program.equations.extend(computed.map(Derivation::equation));
         program
     }
 }

@@ -34,7 +34,7 @@ pub struct Letters {
 
 impl Letters {
     /// From now on a derivative of a scalar is one with these held fixed: `(∂L/∂Z_{kl})_{U fixed}`.
-    pub(super) fn hold(&mut self, names: impl IntoIterator<Item = String>) {
+    pub fn hold(&mut self, names: impl IntoIterator<Item = String>) {
         self.held = names.into_iter().collect();
     }
 

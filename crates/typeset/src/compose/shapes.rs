@@ -8,10 +8,10 @@ use super::{Scope, matrix};
 use crate::formula::Formula;
 
 /// A factor and its sizes.
-pub(super) type Factor = (Formula, Vec<Dim>);
+pub type Factor = (Formula, Vec<Dim>);
 
 /// The factors of the outermost product that are not scalars; none where a size is not known.
-pub(super) fn factors(form: &Expression, scope: &Scope, program: &Program) -> Option<Vec<Factor>> {
+pub fn factors(form: &Expression, scope: &Scope, program: &Program) -> Option<Vec<Factor>> {
     let mut found = Vec::new();
     collect(form, scope, program, &mut found)?;
     Some(found)
