@@ -21,8 +21,12 @@ struct Case {
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
     let entries = std::fs::read_dir(folder).expect("the corpus is there");
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|end| end == "md") && !path.ends_with("README.md"));
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    files.retain(|path| {
+        path.extension().is_some_and(|end| end == "md") && !path.ends_with("README.md")
+    });
     files.sort();
     files
 }
@@ -60,7 +64,10 @@ fn cases(source: &str) -> Vec<Case> {
             .unwrap_or("");
         let names = wrt.split(',').filter(|name| !name.is_empty());
         let above = &source[..program.start];
-        let heading = above.lines().rev().find_map(|line| line.strip_prefix("## "));
+        let heading = above
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("## "));
         Case {
             heading: heading.expect("a heading above").to_owned(),
             wrt: names.map(str::to_owned).collect(),
@@ -76,11 +83,22 @@ fn cases(source: &str) -> Vec<Case> {
 fn assert_chained(chain: &Chain, case: &str) {
     let mut before = &chain.start;
     for step in &chain.steps {
-        assert_eq!(&step.before, before, "{case}: {} does not follow", step.rule.name);
-        assert!(step.replays(&chain.scope), "{case}: {} does not replay", step.rule.name);
+        assert_eq!(
+            &step.before, before,
+            "{case}: {} does not follow",
+            step.rule.name
+        );
+        assert!(
+            step.replays(&chain.scope),
+            "{case}: {} does not replay",
+            step.rule.name
+        );
         before = &step.after;
     }
-    assert!(canonical::alike(before, chain.result()), "{case}: the chain ends elsewhere");
+    assert!(
+        canonical::alike(before, chain.result()),
+        "{case}: the chain ends elsewhere"
+    );
 }
 
 /// What the product says of a case. Asserts that all of it is verified.
@@ -101,9 +119,17 @@ fn actual(case: &Case) -> (String, String, usize) {
         steps += derivation.chain.steps.len();
     }
     let verification = Verification::of(&gradient, 0);
-    assert!(verification.holds(), "{}: {:?}", case.heading, verification.counts());
+    assert!(
+        verification.holds(),
+        "{}: {:?}",
+        case.heading,
+        verification.counts()
+    );
     let mut result = String::new();
-    let computed = gradient.derivations.iter().filter(|derivation| !derivation.absorbed);
+    let computed = gradient
+        .derivations
+        .iter()
+        .filter(|derivation| !derivation.absorbed);
     let equations = gradient.introduced.iter().cloned();
     for equation in equations.chain(computed.map(backprove::calculus::Derivation::equation)) {
         let _ = writeln!(result, "{}", text::equation(&equation));
@@ -125,7 +151,11 @@ fn every_case_is_verified_and_reads_as_blessed() {
             count += 1;
             steps += taken;
             if text != case.expected {
-                let _ = writeln!(differences, "{}:\n{text}instead of\n{}", case.heading, case.expected);
+                let _ = writeln!(
+                    differences,
+                    "{}:\n{text}instead of\n{}",
+                    case.heading, case.expected
+                );
                 source.replace_range(case.place.clone(), &text);
             }
         }

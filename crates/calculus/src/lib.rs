@@ -20,6 +20,7 @@ pub mod reference;
 pub mod rules;
 pub mod sample;
 pub mod shape;
+pub mod tensor;
 
 pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
 pub use elaborate::{Elaborated, Value, elaborate, elaborate_definition, elaborate_expression};

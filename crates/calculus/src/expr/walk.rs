@@ -1,0 +1,253 @@
+//! Walking expressions: parts, paths, free indices, substitution. Nothing here simplifies beyond what
+//! the constructors do.
+
+use std::collections::HashMap;
+
+use super::{Expr, Node};
+use crate::expr::Tensor;
+use crate::index::Index;
+use crate::number::Number;
+
+impl Expr {
+    /// The direct parts, in order.
+    pub fn children(&self) -> Vec<&Self> {
+        match self.node() {
+            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => Vec::new(),
+            Node::Indicator(_, body)
+            | Node::Sum(_, body)
+            | Node::Reduce(_, _, body)
+            | Node::Derivative(body, ..) => vec![body],
+            Node::Power(base, exponent) => vec![base, exponent],
+            Node::Product(parts) | Node::Add(parts) | Node::Call(_, parts) => {
+                parts.iter().collect()
+            }
+        }
+    }
+
+    /// The same node with other parts, through the constructors.
+    #[must_use]
+    pub fn with_children(&self, mut parts: Vec<Self>) -> Self {
+        debug_assert_eq!(self.children().len(), parts.len());
+        match self.node() {
+            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => self.clone(),
+            Node::Indicator(index, _) => Self::indicator(index, parts.swap_remove(0)),
+            Node::Sum(indices, _) => Self::sum(indices, parts.swap_remove(0)),
+            Node::Reduce(reduction, indices, _) => {
+                Self::reduce(*reduction, indices, parts.swap_remove(0))
+            }
+            Node::Derivative(_, tensor, indices) => {
+                parts.swap_remove(0).derivative(tensor, indices)
+            }
+            Node::Power(..) => {
+                let exponent = parts.swap_remove(1);
+                parts.swap_remove(0).power(exponent)
+            }
+            Node::Product(_) => Self::product(parts),
+            Node::Add(_) => Self::addition(parts),
+            Node::Call(callee, _) => Self::call(callee.clone(), parts),
+        }
+    }
+
+    /// The same expression with each direct part replaced; shared where nothing changes.
+    #[must_use]
+    pub fn map_children(&self, mut f: impl FnMut(&Self) -> Self) -> Self {
+        let children = self.children();
+        let parts: Vec<Self> = children.iter().map(|child| f(child)).collect();
+        if parts.iter().zip(children).all(|(new, old)| new == old) {
+            self.clone()
+        } else {
+            self.with_children(parts)
+        }
+    }
+
+    /// Visits every part, this one first.
+    pub fn visit(&self, f: &mut impl FnMut(&Self)) {
+        f(self);
+        for child in self.children() {
+            child.visit(f);
+        }
+    }
+
+    /// Whether some part satisfies `test`.
+    pub fn any(&self, test: &mut impl FnMut(&Self) -> bool) -> bool {
+        test(self) || self.children().into_iter().any(|child| child.any(test))
+    }
+
+    /// Its factors: those of a product, else the expression alone.
+    pub fn factors(&self) -> Vec<Self> {
+        match self.node() {
+            Node::Product(parts) => parts.clone(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Its terms: those of an addition, else the expression alone.
+    pub fn terms(&self) -> Vec<Self> {
+        match self.node() {
+            Node::Add(parts) => parts.clone(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Its terms in the order in which a person writes them: a positive one leads where there is one.
+    pub fn written_terms(&self) -> Vec<Self> {
+        let mut terms = self.terms();
+        let is_positive = |term: &Self| !term.split_coefficient().0.is_negative();
+        if let Some(lead) = terms.iter().position(is_positive) {
+            terms[..=lead].rotate_right(1);
+        }
+        terms
+    }
+
+    /// The number in front and the rest: `-2 * a * b` is `(-2, a * b)`.
+    pub fn split_coefficient(&self) -> (Number, Self) {
+        match self.node() {
+            Node::Number(value) => (*value, Self::one()),
+            Node::Product(parts) => match parts[0].node() {
+                Node::Number(value) => (*value, Self::product(parts[1..].iter().cloned())),
+                _ => (Number::ONE, self.clone()),
+            },
+            _ => (Number::ONE, self.clone()),
+        }
+    }
+
+    /// Base and exponent: any expression is a first power of itself.
+    pub fn split_power(&self) -> (Self, Self) {
+        match self.node() {
+            Node::Power(base, exponent) => (base.clone(), exponent.clone()),
+            _ => (self.clone(), Self::one()),
+        }
+    }
+
+    /// The number of nodes.
+    pub fn size(&self) -> usize {
+        1 + self.children().into_iter().map(Self::size).sum::<usize>()
+    }
+
+    /// Whether an element of `tensor` occurs.
+    pub fn mentions(&self, tensor: &Tensor) -> bool {
+        self.any(&mut |part| matches!(part.node(), Node::Access(other, _) if other == tensor))
+    }
+
+    /// The indices that occur free, in order of first occurrence.
+    pub fn free_indices(&self) -> Vec<Index> {
+        let mut free = Vec::new();
+        self.collect_free(&mut Vec::new(), &mut free);
+        free
+    }
+
+    fn collect_free(&self, bound: &mut Vec<Index>, free: &mut Vec<Index>) {
+        let mut note = |index: &Index, bound: &[Index]| {
+            if !bound.contains(index) && !free.contains(index) {
+                free.push(index.clone());
+            }
+        };
+        match self.node() {
+            Node::Access(_, indices) => indices.iter().for_each(|index| note(index, bound)),
+            Node::Delta(left, right) => {
+                note(left, bound);
+                note(right, bound);
+            }
+            Node::Indicator(index, _) => note(index, bound),
+            Node::Derivative(body, _, indices) => {
+                body.collect_free(bound, free);
+                for index in indices {
+                    if !bound.contains(index) && !free.contains(index) {
+                        free.push(index.clone());
+                    }
+                }
+                return;
+            }
+            Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
+                let depth = bound.len();
+                bound.extend(indices.iter().cloned());
+                body.collect_free(bound, free);
+                bound.truncate(depth);
+                return;
+            }
+            _ => {}
+        }
+        for child in self.children() {
+            child.collect_free(bound, free);
+        }
+    }
+
+    /// Whether `index` occurs free.
+    pub fn depends_on(&self, index: &Index) -> bool {
+        match self.node() {
+            Node::Access(_, indices) => indices.contains(index),
+            Node::Delta(left, right) => left == index || right == index,
+            Node::Indicator(position, value) => position == index || value.depends_on(index),
+            Node::Derivative(body, _, indices) => indices.contains(index) || body.depends_on(index),
+            Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
+                !indices.contains(index) && body.depends_on(index)
+            }
+            _ => self
+                .children()
+                .into_iter()
+                .any(|child| child.depends_on(index)),
+        }
+    }
+
+    /// Replaces free indices. Binders keep their own indices, which are distinct from all others.
+    #[must_use]
+    pub fn substitute(&self, map: &HashMap<Index, Index>) -> Self {
+        if map.is_empty() {
+            return self.clone();
+        }
+        let to = |index: &Index| map.get(index).unwrap_or(index).clone();
+        let all = |indices: &[Index]| indices.iter().map(to).collect::<Vec<_>>();
+        match self.node() {
+            Node::Access(tensor, indices) => Self::access(tensor, &all(indices)),
+            Node::Delta(left, right) => Self::delta(&to(left), &to(right)),
+            Node::Indicator(index, value) => Self::indicator(&to(index), value.substitute(map)),
+            Node::Derivative(body, tensor, indices) => {
+                body.substitute(map).derivative(tensor, &all(indices))
+            }
+            _ => self.map_children(|child| child.substitute(map)),
+        }
+    }
+
+    /// The same expression with a new index in every binder: needed wherever an expression is used twice.
+    #[must_use]
+    pub fn freshen(&self) -> Self {
+        match self.node() {
+            Node::Sum(indices, body) => {
+                let (fresh, body) = freshen_binder(indices, body);
+                Self::sum(&fresh, body)
+            }
+            Node::Reduce(reduction, indices, body) => {
+                let (fresh, body) = freshen_binder(indices, body);
+                Self::reduce(*reduction, &fresh, body)
+            }
+            _ => self.map_children(Self::freshen),
+        }
+    }
+
+    /// The part at `path`, each entry the position of a child.
+    pub fn at(&self, path: &[usize]) -> Option<&Self> {
+        let Some((first, rest)) = path.split_first() else {
+            return Some(self);
+        };
+        self.children().get(*first)?.at(rest)
+    }
+
+    /// The expression with the part at `path` replaced.
+    #[must_use]
+    pub fn replace_at(&self, path: &[usize], new: Self) -> Self {
+        let Some((first, rest)) = path.split_first() else {
+            return new;
+        };
+        let mut parts: Vec<Self> = self.children().into_iter().cloned().collect();
+        if let Some(part) = parts.get_mut(*first) {
+            *part = part.replace_at(rest, new);
+        }
+        self.with_children(parts)
+    }
+}
+
+fn freshen_binder(indices: &[Index], body: &Expr) -> (Vec<Index>, Expr) {
+    let fresh: Vec<Index> = indices.iter().map(Index::fresh).collect();
+    let map = indices.iter().cloned().zip(fresh.iter().cloned()).collect();
+    (fresh, body.freshen().substitute(&map))
+}

@@ -1,3 +1,0 @@
-//! The chores of the project.
-
-fn main() {}
