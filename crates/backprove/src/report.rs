@@ -321,11 +321,22 @@ fn chain(
     let mut left = Some(left);
     for (position, (step, check)) in steps.iter().enumerate() {
         let next = steps.get(position + 1).map(|(next, _)| next.rule);
+        let rule_before = position
+            .checked_sub(1)
+            .map(|before| steps[before].0.rule.name);
+        // `d exp(u) = exp(u) du` is one line, though it is two rules.
+        let is_first_half = |rule: &str, next: Option<&str>| {
+            rule == "chain-rule-scalar" && next == Some("function-derivative")
+        };
         let shown = match detail {
             Detail::All => true,
             // Equal rules one after the other are one line, and so is what one does in the head.
             Detail::Working => {
-                next.is_none() || (step.level() != Level::Bookkeeping && next != Some(step.rule))
+                let next_name = next.map(|rule| rule.name);
+                next.is_none()
+                    || (step.level() != Level::Bookkeeping
+                        && next != Some(step.rule)
+                        && !is_first_half(step.rule.name, next_name))
             }
             Detail::Headline => next.is_none(),
         };
@@ -333,7 +344,13 @@ fn chain(
             continue;
         }
         let right = index::expression(&step.after, &mut letters.clone());
-        let mut remark = Prose::from(step.rule.title);
+        let halves = detail == Detail::Working
+            && rule_before.is_some_and(|before| is_first_half(before, Some(step.rule.name)));
+        let mut remark = Prose::from(if halves {
+            "chain rule"
+        } else {
+            step.rule.title
+        });
         if detail == Detail::All {
             remark = remark.text(format!(" [{}]", verdict(&check.verdict)));
         }

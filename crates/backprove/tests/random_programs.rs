@@ -10,7 +10,11 @@ const DECLARATIONS: &str = "X[S, M]; W[S, M]; A[M, M]; Q[S, S]; u[M]; v[S]; c[]\
 
 /// An expression of the shape S×M as text, at most `depth` operations deep.
 fn matrix(depth: u32) -> BoxedStrategy<String> {
-    let leaf = prop_oneof![Just("X".to_owned()), Just("W".to_owned()), Just("(W + u)".to_owned())];
+    let leaf = prop_oneof![
+        Just("X".to_owned()),
+        Just("W".to_owned()),
+        Just("(W + u)".to_owned())
+    ];
     if depth == 0 {
         return leaf.boxed();
     }
@@ -45,7 +49,8 @@ fn program() -> impl Strategy<Value = String> {
         Just(("L = v @ (", ") @ u")),
         Just(("L = trace((", ").T @ W)")),
     ];
-    (matrix(3), ending).prop_map(|(body, (before, after))| format!("{DECLARATIONS}{before}{body}{after}"))
+    (matrix(3), ending)
+        .prop_map(|(body, (before, after))| format!("{DECLARATIONS}{before}{body}{after}"))
 }
 
 proptest! {

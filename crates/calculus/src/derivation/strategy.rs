@@ -78,6 +78,10 @@ pub(super) fn differentiate(chain: &mut Chain) -> Result<(), Diagnostic> {
             site: path,
             rule,
         });
+        // The derivative of a known function is written at once, as a person does.
+        if rule.name == "chain-rule-scalar" {
+            while chain.apply(&rules::function::FUNCTION_DERIVATIVE) {}
+        }
         within_budget(chain)?;
     }
     Ok(())
@@ -140,7 +144,6 @@ pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
         "distribute",
         "split-sum",
         "sum-of-constant",
-        "function-derivative",
     ];
     let tidying = [
         "power-of-power",

@@ -7,23 +7,23 @@ use crate::functions;
 use crate::index::Index;
 use crate::program::Equation;
 
-/// The laws in the order in which they are tried.
-pub static RULES: &[Rule] = &[
-    Rule {
-        name: "function-derivative",
-        title: "derivative of the function",
-        statement: "h'(x) = the table's derivative of h",
-        level: Level::Working,
-        apply: |expr, _| known_derivative(expr),
-    },
-    Rule {
-        name: "named-result",
-        title: "by its name",
-        statement: "(right side of Y)[i] = Y[i]",
-        level: Level::Working,
-        apply: named_result,
-    },
-];
+/// The derivative of a function of the table, where it was left as `h'(x)`.
+pub static FUNCTION_DERIVATIVE: Rule = Rule {
+    name: "function-derivative",
+    title: "derivative of the function",
+    statement: "h'(x) = the table's derivative of h",
+    level: Level::Working,
+    apply: |expr, _| known_derivative(expr),
+};
+
+/// A right side that reappears, written by its name.
+pub static NAMED_RESULT: Rule = Rule {
+    name: "named-result",
+    title: "by its name",
+    statement: "(right side of Y)[i] = Y[i]",
+    level: Level::Working,
+    apply: named_result,
+};
 
 fn known_derivative(expr: &Expr) -> Option<Expr> {
     let Node::Call(callee, arguments) = expr.node() else {

@@ -92,5 +92,5 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(delta::RULES)
     .chain(sum::RULES)
     .chain(algebra::RULES)
-    .chain(function::RULES)
+    .chain([&function::FUNCTION_DERIVATIVE, &function::NAMED_RESULT])
 }
