@@ -72,7 +72,9 @@ pub(crate) fn call(callee: &Callee, arguments: Vec<Term>) -> Result<Term, Error>
     }
     let unary = match name {
         "exp" => Some(Unary::Exp),
+        "expm1" => Some(Unary::Expm1),
         "log" => Some(Unary::Log),
+        "log1p" => Some(Unary::Log1p),
         "tanh" => Some(Unary::Tanh),
         "sigmoid" => Some(Unary::Sigmoid),
         "erf" => Some(Unary::Erf),
@@ -90,6 +92,18 @@ pub(crate) fn call(callee: &Callee, arguments: Vec<Term>) -> Result<Term, Error>
     };
     match (name, arguments.as_slice()) {
         ("relu", [x]) => pair(Binary::Maximum, x, &Term::ZERO),
+        ("elu", [x]) => {
+            let below = Term::unary(Unary::Expm1, x.clone());
+            let above = Term::binary(Binary::Greater, x.clone(), Term::ZERO);
+            Ok(Term::Select((above, x.clone(), below).into()))
+        }
+        ("softplus", [x]) => {
+            let magnitude = Term::unary(Unary::Abs, x.clone());
+            let power = Term::multiply([Term::constant(-1.0), magnitude]);
+            let rest = Term::unary(Unary::Log1p, Term::unary(Unary::Exp, power));
+            let above = Term::binary(Binary::Maximum, x.clone(), Term::ZERO);
+            Ok(Term::add([above, rest]))
+        }
         ("maximum", [x, y]) => pair(Binary::Maximum, x, y),
         ("minimum", [x, y]) => pair(Binary::Minimum, x, y),
         ("greater", [x, y]) => pair(Binary::Greater, x, y),

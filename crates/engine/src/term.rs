@@ -83,7 +83,9 @@ impl Hash for Constant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unary {
     Exp,
+    Expm1,
     Log,
+    Log1p,
     Tanh,
     Sigmoid,
     Erf,

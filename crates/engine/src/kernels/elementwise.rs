@@ -180,6 +180,8 @@ macro_rules! level {
             kernel!($($attribute)?, $type, absolute, [a, b, c], (a as x), x.abs());
             kernel!($($attribute)?, $type, root, [a, b, c], (a as x), x.sqrt());
             kernel!($($attribute)?, $type, exponential, [a, b, c], (a as x), functions::exp::<FUSED>(x));
+            kernel!($($attribute)?, $type, exponential_less_one, [a, b, c], (a as x), functions::expm1::<FUSED>(x));
+            kernel!($($attribute)?, $type, logarithm_of_one_more, [a, b, c], (a as x), functions::log1p::<FUSED>(x));
             kernel!($($attribute)?, $type, logarithm, [a, b, c], (a as x), functions::log::<FUSED>(x));
             kernel!($($attribute)?, $type, hyperbolic_tangent, [a, b, c], (a as x), functions::tanh::<FUSED>(x));
             kernel!($($attribute)?, $type, sigmoid, [a, b, c], (a as x), functions::sigmoid::<FUSED>(x));
@@ -203,6 +205,8 @@ macro_rules! table {
             Operation::MultiplySubtract => $module::multiply_subtract,
             Operation::Select => $module::select,
             Operation::Unary(Unary::Exp) => $module::exponential,
+            Operation::Unary(Unary::Expm1) => $module::exponential_less_one,
+            Operation::Unary(Unary::Log1p) => $module::logarithm_of_one_more,
             Operation::Unary(Unary::Log) => $module::logarithm,
             Operation::Unary(Unary::Tanh) => $module::hyperbolic_tangent,
             Operation::Unary(Unary::Sigmoid) => $module::sigmoid,

@@ -41,12 +41,10 @@ pub(super) mod float {
         f32::from_bits((exponent.wrapping_add(127) as u32) << 23)
     }
 
-    /// e to the power x: reduced to half a binary logarithm around zero.
+    /// For x within the range of single precision: a whole k and `e^r − 1` with `x = k log 2 + r`, where r is at
+    /// most half a binary logarithm from zero. The second part is `r` plus a small term, so little is lost.
     #[inline(always)]
-    pub(crate) fn exp<const FUSED: bool>(x: f32) -> f32 {
-        // Beyond these the result is infinite or zero; comparisons leave what is not a number as it is.
-        let x = if x > 89.0 { 89.0 } else { x };
-        let x = if x < -104.0 { -104.0 } else { x };
+    fn reduced<const FUSED: bool>(x: f32) -> (i32, f32) {
         let shifted = fused::<FUSED>(x, LOG2_E, ROUND);
         let whole = shifted - ROUND;
         let exponent = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
@@ -62,10 +60,44 @@ pub(super) mod float {
                 0.001_395_172,
             ],
         );
-        let value = 1.0 + fused::<FUSED>(rest * rest, tail, rest);
+        (exponent, fused::<FUSED>(rest * rest, tail, rest))
+    }
+
+    /// e to the power x.
+    #[inline(always)]
+    pub(crate) fn exp<const FUSED: bool>(x: f32) -> f32 {
+        // Beyond these the result is infinite or zero; comparisons leave what is not a number as it is.
+        let x = if x > 89.0 { 89.0 } else { x };
+        let x = if x < -104.0 { -104.0 } else { x };
+        let (exponent, value) = reduced::<FUSED>(x);
         // In two steps: the scale alone may lie beyond the normal numbers.
         let half = exponent >> 1;
-        value * power_of_two(half) * power_of_two(exponent.wrapping_sub(half))
+        (1.0 + value) * power_of_two(half) * power_of_two(exponent.wrapping_sub(half))
+    }
+
+    /// e to the power x, less one.
+    #[inline(always)]
+    pub(crate) fn expm1<const FUSED: bool>(x: f32) -> f32 {
+        let bounded = if x > 88.0 { 88.0 } else { x };
+        let bounded = if bounded < -80.0 { -80.0 } else { bounded };
+        let (exponent, value) = reduced::<FUSED>(bounded);
+        let scale = power_of_two(exponent);
+        let near = fused::<FUSED>(value, scale, scale - 1.0).copysign(x);
+        if x > 88.0 { exp::<FUSED>(x) } else { near }
+    }
+
+    /// The natural logarithm of one more than x: what rounding the sum loses is added.
+    #[inline(always)]
+    pub(crate) fn log1p<const FUSED: bool>(x: f32) -> f32 {
+        let sum = 1.0 + x;
+        let lost = x - (sum - 1.0);
+        let value = log::<FUSED>(sum) + lost / sum;
+        let value = if sum > 0.0 && x < f32::INFINITY {
+            value
+        } else {
+            log::<FUSED>(sum)
+        };
+        if x.abs() < 1e-8 { x } else { value }
     }
 
     /// The natural logarithm.
@@ -192,6 +224,18 @@ pub(super) mod double {
         x.exp()
     }
 
+    /// e to the power x, less one.
+    #[inline(always)]
+    pub(crate) fn expm1<const FUSED: bool>(x: f64) -> f64 {
+        x.exp_m1()
+    }
+
+    /// The natural logarithm of one more than x.
+    #[inline(always)]
+    pub(crate) fn log1p<const FUSED: bool>(x: f64) -> f64 {
+        x.ln_1p()
+    }
+
     /// The natural logarithm.
     #[inline(always)]
     pub(crate) fn log<const FUSED: bool>(x: f64) -> f64 {
@@ -274,13 +318,23 @@ mod tests {
 
     #[test]
     fn single_precision_is_good_to_few_units_of_the_last_place() {
-        let stride = 997;
+        let stride = 4_999;
         let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
         let errors = [
             (
                 "exp",
                 1.1,
                 worst(-103.0, 88.7, stride, float::exp::<true>, f64::exp),
+            ),
+            (
+                "expm1",
+                2.0,
+                worst(-80.0, 88.7, stride, float::expm1::<true>, f64::exp_m1),
+            ),
+            (
+                "log1p",
+                2.0,
+                worst(-0.9999, f32::MAX, stride, float::log1p::<true>, f64::ln_1p),
             ),
             (
                 "log",
@@ -334,7 +388,9 @@ mod tests {
     #[test]
     fn single_precision_at_special_values() {
         let inf = f32::INFINITY;
-        let table: [Row; 5] = [
+        let table: [Row; 7] = [
+            (float::expm1::<true>, [-1.0, -0.0, 0.0, inf]),
+            (float::log1p::<true>, [f32::NAN, -0.0, 0.0, inf]),
             (float::exp::<true>, [0.0, 1.0, 1.0, inf]),
             (float::log::<true>, [f32::NAN, -inf, -inf, inf]),
             (float::tanh::<true>, [-1.0, -0.0, 0.0, 1.0]),
