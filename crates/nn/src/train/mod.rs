@@ -115,7 +115,7 @@ pub enum Event<'a> {
 ///
 /// let split = stratified_split(&digits()?, 0.2, 42)?;
 /// let network = Network::mlp(1, "elu")?;
-/// let options = Options { hidden: vec![16], epochs: 3, ..Options::default() };
+/// let options = Options { hidden: vec![16], batch: 16, epochs: 5, ..Options::default() };
 /// let outcome = train(&network, &split.train, &options, &mut |_| (), &AtomicBool::new(false))?;
 /// let test = outcome.model.evaluate(&split.held_out, 1)?;
 /// assert!(test.confusion.accuracy() > 0.8);
