@@ -23,7 +23,9 @@ pub mod shape;
 pub mod tensor;
 
 pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
-pub use elaborate::{Elaborated, Value, elaborate, elaborate_definition, elaborate_expression};
+pub use elaborate::{
+    Elaborated, Value, elaborate, elaborate_definition, elaborate_expression, elaborate_text,
+};
 pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
 pub use functions::Function;
 pub use index::{Dim, Index};

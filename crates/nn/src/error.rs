@@ -27,6 +27,8 @@ enum Kind {
         expected: String,
         found: String,
     },
+    /// The parts of a file do not fit each other.
+    Model { file: PathBuf, message: String },
     /// An argument does not fit the data.
     Argument(String),
 }
@@ -67,6 +69,14 @@ impl Error {
         }))
     }
 
+    /// What is wrong with the content of `file`.
+    pub(crate) fn about(file: &Path, error: &Self) -> Self {
+        Self(Box::new(Kind::Model {
+            file: file.to_owned(),
+            message: error.to_string(),
+        }))
+    }
+
     pub(crate) fn argument(message: impl Into<String>) -> Self {
         Self(Box::new(Kind::Argument(message.into())))
     }
@@ -74,7 +84,9 @@ impl Error {
     /// The file or folder that the error is about, where there is one.
     pub fn path(&self) -> Option<&Path> {
         match &*self.0 {
-            Kind::Io { file, .. } | Kind::Content { file, .. } => Some(file),
+            Kind::Io { file, .. } | Kind::Content { file, .. } | Kind::Model { file, .. } => {
+                Some(file)
+            }
             Kind::Argument(_) => None,
         }
     }
@@ -103,6 +115,7 @@ impl fmt::Display for Error {
                 }
                 write!(f, ": expected {expected}, found {found}")
             }
+            Kind::Model { file, message } => write!(f, "{}: {message}", file.display()),
             Kind::Argument(message) => f.write_str(message),
         }
     }
@@ -114,5 +127,11 @@ impl std::error::Error for Error {
             Kind::Io { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+impl From<backprove_engine::Error> for Error {
+    fn from(error: backprove_engine::Error) -> Self {
+        Self::argument(error.to_string())
     }
 }

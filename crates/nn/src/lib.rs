@@ -27,9 +27,16 @@ mod random;
 
 pub mod checkpoint;
 pub mod data;
+pub mod evaluation;
 pub mod files;
 pub mod init;
 pub mod metrics;
+pub mod model;
+pub mod module;
+pub mod network;
+pub mod optim;
+pub mod parameters;
 pub mod plot;
+pub mod train;
 
 pub use error::Error;

@@ -71,6 +71,24 @@ pub fn elaborate(program: &tree::Program) -> Elaborated {
     }
 }
 
+/// Reads and elaborates a text. Where it cannot be read, the program is empty and the diagnostics are the parser's.
+///
+/// ```
+/// let elaborated = backprove_calculus::elaborate_text("X[S, M]; W[N, M]\nY = X @ W");
+/// assert!(!elaborated.diagnostics.is_empty());
+/// ```
+pub fn elaborate_text(text: &str) -> Elaborated {
+    let parsed = backprove_syntax::parse(text);
+    if parsed.diagnostics.is_empty() {
+        elaborate(&parsed.program)
+    } else {
+        Elaborated {
+            program: Program::default(),
+            diagnostics: parsed.diagnostics,
+        }
+    }
+}
+
 /// The value of an expression over the tensors of `program` and `extra`; `differential` finds the tensor that `dA/dB`
 /// stands for. Used to read a matrix form back.
 ///
