@@ -24,6 +24,7 @@ pub mod claim;
 pub mod json;
 pub mod report;
 pub mod text;
+pub mod training;
 
 pub use backprove_calculus as calculus;
 pub use backprove_codegen as codegen;
