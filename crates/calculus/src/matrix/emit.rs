@@ -24,6 +24,9 @@ pub(super) fn whole(form: &Form, want: &[Index]) -> Option<Expression> {
             [single] => single.clone(),
             _ => Expression::made(ExpressionKind::Tuple(sizes)),
         };
+        if matches!(form, Form::Leaf(expr) if expr.is_zero()) {
+            return Some(Expression::call("zeros", [shape]));
+        }
         let ones = Expression::call("ones", [shape]);
         return scaled(form, ones);
     }
