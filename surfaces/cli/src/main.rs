@@ -1,3 +1,21 @@
-//! The command `backprove`.
+//! The command `backprove`. It reads arguments and texts, asks the library, and prints; what is
+//! derived, checked or laid out is decided in the library, never here.
 
-fn main() {}
+mod arguments;
+mod asked;
+mod command;
+mod diagnostics;
+mod effort;
+mod misuse;
+mod orientation;
+mod output;
+mod panic;
+mod source;
+mod stop;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    panic::install();
+    command::run(std::env::args_os()).into()
+}

@@ -1,0 +1,166 @@
+//! From arguments to results: what each command asks of the library, and what is printed.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use backprove::syntax::Diagnostic;
+use backprove::typeset::document::{Block, Document, html, latex, markdown};
+use backprove::typeset::inline::Prose;
+use backprove::{Verification, claim, codegen, json, report};
+use clap::Parser as _;
+
+use crate::arguments::{
+    Arguments, Check, Color, Command, Derive, Detail, Emit, Format, SEED, Target,
+};
+use crate::asked::{Asked, available};
+use crate::stop::{Status, Stop};
+use crate::{diagnostics, misuse, orientation, output};
+
+/// Carries out a command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.len() <= 1 {
+        let written = output::write(None, orientation::TEXT);
+        return finished(written.map(|()| Status::Success), Color::Auto);
+    }
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return finished(misuse::explained(&error), Color::Auto),
+    };
+    let color = arguments.color;
+    let result = match &arguments.command {
+        Command::Derive(options) => derive(options, color),
+        Command::Check(options) => check(options, color),
+        Command::Emit(options) => emit(options),
+    };
+    finished(result, color)
+}
+
+/// Says what stopped a command.
+fn finished(result: Result<Status, Stop>, color: Color) -> Status {
+    let stop = match result {
+        Ok(status) => return status,
+        Err(stop) => stop,
+    };
+    let color = output::colored(color, &io::stderr());
+    let columns = output::columns(&io::stderr());
+    let text = diagnostics::draw(&stop.diagnostics, &stop.source, columns, color);
+    output::remark(text.trim_end());
+    stop.status
+}
+
+fn derive(options: &Derive, color: Color) -> Result<Status, Stop> {
+    available(options.order)?;
+    let asked = Asked::read(&options.program)?;
+    let gradient = asked.gradient()?;
+    let verification = Verification::of(&gradient, SEED);
+    let path = options.output.as_deref();
+    let format = options.format.unwrap_or_else(|| format_of(path));
+    let document = || {
+        let detail = match options.detail {
+            Detail::Headline => backprove::Detail::Headline,
+            Detail::Working => backprove::Detail::Working,
+            Detail::All => backprove::Detail::All,
+        };
+        report::derivation(&gradient, &verification, detail)
+    };
+    let text = match format {
+        Format::Text => output::text(&document(), path, color),
+        Format::Latex => latex::print(&document()),
+        Format::Markdown => markdown::print(&document()),
+        Format::Html => html::print(&document()),
+        Format::Json => format!("{:#}\n", json::derivation(&gradient, &verification)),
+    };
+    output::write(path, &text)?;
+    // It is shown all the same: the report says at which step something is wrong.
+    sound(&verification)
+}
+
+fn check(options: &Check, color: Color) -> Result<Status, Stop> {
+    if options.at.is_some() {
+        let diagnostic = Diagnostic::error("not-available", "`--at` is not available yet")
+            .help("without it, every check draws its own random numbers; `--seed` changes them");
+        return Err(Stop::refusal(diagnostic));
+    }
+    let asked = Asked::read(&options.program)?;
+    let path = options.output.as_deref();
+    if options.claims.is_empty() {
+        let gradient = asked.gradient()?;
+        let verification = Verification::of(&gradient, options.seed);
+        let table = report::check(&gradient, &verification);
+        output::write(path, &output::text(&table, path, color))?;
+        return Ok(verdict(verification.holds()));
+    }
+    let mut document = Document::default();
+    let mut all = true;
+    for claimed in &options.claims {
+        let cotangent = options.program.cotangent.as_deref();
+        let answer = claim::answer(&asked.problem, claimed, cotangent, options.seed);
+        let answer = answer.map_err(|diagnosed| asked.stopped(diagnosed))?;
+        all &= answer.holds;
+        let word = if answer.holds { "right" } else { "wrong" };
+        let claimed = Prose::default()
+            .code(answer.claim)
+            .text(" is ")
+            .strong(word);
+        document.push(Block::Paragraph(claimed.text(".")));
+        let sentences = answer.sentences.into_iter().map(Prose::from);
+        document.push(Block::List(sentences.collect()));
+    }
+    output::write(path, &output::text(&document, path, color))?;
+    Ok(verdict(all))
+}
+
+fn emit(options: &Emit) -> Result<Status, Stop> {
+    let target = match options.target {
+        Target::Numpy => None,
+        Target::Torch => Some("torch"),
+        Target::Jax => Some("jax"),
+        Target::Rust => Some("rust"),
+    };
+    if let Some(target) = target {
+        let message = format!("`emit {target}` is not available yet");
+        let diagnostic = Diagnostic::error("not-available", message).help("`emit numpy` is");
+        return Err(Stop::refusal(diagnostic));
+    }
+    available(options.order)?;
+    let asked = Asked::read(&options.program)?;
+    let gradient = asked.gradient()?;
+    // Code is not printed before the gradient was found right.
+    sound(&Verification::of(&gradient, SEED))?;
+    let code = codegen::numpy(&gradient, &codegen::Options::default()).map_err(Stop::refusal)?;
+    output::write(options.output.as_deref(), &code)?;
+    Ok(Status::Success)
+}
+
+/// An error unless every step and every result was found right. What could not be tried anywhere
+/// is not right.
+fn sound(verification: &Verification) -> Result<Status, Stop> {
+    if verification.holds() {
+        return Ok(Status::Success);
+    }
+    let diagnostic = Diagnostic::error("unverified", "not everything could be verified")
+        .help("`backprove check` with the same program shows what");
+    Err(Stop::failed(diagnostic))
+}
+
+fn verdict(holds: bool) -> Status {
+    if holds {
+        Status::Success
+    } else {
+        Status::CheckFailed
+    }
+}
+
+/// The format that a file name asks for.
+fn format_of(path: Option<&Path>) -> Format {
+    let end = path.and_then(Path::extension).and_then(|end| end.to_str());
+    match end.map(str::to_ascii_lowercase).as_deref() {
+        Some("html" | "htm") => Format::Html,
+        Some("tex") => Format::Latex,
+        Some("md" | "markdown") => Format::Markdown,
+        Some("json") => Format::Json,
+        _ => Format::Text,
+    }
+}

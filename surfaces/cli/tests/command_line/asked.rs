@@ -1,0 +1,428 @@
+//! Every command with its options, used rightly and wrongly.
+
+use crate::running::{LINEAR, SHAPES, table};
+
+#[test]
+fn nothing_asked_and_help() {
+    table(&[
+        (
+            &[],
+            0,
+            &["backprove derive 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]'"],
+            &[],
+        ),
+        (&["--version"], 0, &["backprove 0."], &[]),
+        (
+            &["--help"],
+            0,
+            &["derive", "check", "emit", "help COMMAND"],
+            &[],
+        ),
+        (&["help"], 0, &["derive", "check", "emit"], &[]),
+        (
+            &["derive", "--help"],
+            0,
+            &["Examples:", "--where", "--output page.html", "Exit status:"],
+            &[],
+        ),
+        (
+            &["check", "--help"],
+            0,
+            &["Examples:", "--claim 'dL/dX = dY @ W.T'"],
+            &[],
+        ),
+        (
+            &["help", "emit"],
+            0,
+            &["Examples:", "emit numpy", "not available yet"],
+            &[],
+        ),
+        (&["derive", "-h"], 0, &["--detail"], &[]),
+    ]);
+}
+
+#[test]
+fn derive_succeeds() {
+    let given = |rest: &[&'static str]| -> Vec<&'static str> {
+        [&["derive", LINEAR, "--where", SHAPES], rest].concat()
+    };
+    table(&[
+        (
+            &given(&[]),
+            0,
+            &["Result", "dW = dY.T @ X", "db = ", "dX = dY @ W"],
+            &[],
+        ),
+        (&given(&["--wrt", "W"]), 0, &["dW = dY.T @ X"], &[]),
+        (
+            &given(&["--wrt", "W, b", "--wrt", "W"]),
+            0,
+            &["dW = dY.T @ X", "db = "],
+            &[],
+        ),
+        (&given(&["--order", "vjp"]), 0, &["dW = dY.T @ X"], &[]),
+        (&given(&["--format", "text"]), 0, &["Result"], &[]),
+        (
+            &given(&["--format", "latex"]),
+            0,
+            &["\\documentclass", "\\end{document}"],
+            &[],
+        ),
+        (
+            &given(&["--format", "markdown"]),
+            0,
+            &["# ", "$", "dW = dY.T @ X"],
+            &[],
+        ),
+        (
+            &given(&["--format", "html"]),
+            0,
+            &["<!DOCTYPE html>", "<math", "</html>"],
+            &[],
+        ),
+        (
+            &given(&["--format", "json"]),
+            0,
+            &["\"schema\"", "\"dY.T @ X\"", "\"steps\""],
+            &[],
+        ),
+        (
+            &given(&["--detail", "headline"]),
+            0,
+            &["dW = dY.T @ X"],
+            &[],
+        ),
+        (&given(&["--detail", "working"]), 0, &["dW = dY.T @ X"], &[]),
+        (
+            &given(&["--detail", "all"]),
+            0,
+            &["dW = dY.T @ X", "field"],
+            &[],
+        ),
+        (&given(&["--color", "always"]), 0, &["\u{1b}["], &[]),
+        (&["derive", "linear.bp"], 0, &["dW = dY.T @ X"], &[]),
+        (&["derive", "./linear.bp", "--wrt=b"], 0, &["db = "], &[]),
+        (&["derive", "notepad.bp"], 0, &["dW = dY.T @ X"], &[]),
+        (
+            &[
+                "derive",
+                "G[S,N]; X[S,M]; W[N,M]; Y = X @ W.T",
+                "--cotangent",
+                "G",
+            ],
+            0,
+            &["G.T @ X"],
+            &[],
+        ),
+        (
+            &[
+                "derive",
+                "np.mean((y - X @ w)**2)",
+                "--where",
+                "X[S,M]; w[M]; y[S]: constant # data",
+            ],
+            0,
+            &["dw = "],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn check_answers() {
+    let given = |rest: &[&'static str]| -> Vec<&'static str> {
+        [&["check", LINEAR, "--where", SHAPES], rest].concat()
+    };
+    table(&[
+        (&given(&[]), 0, &["verified", "field"], &[]),
+        (
+            &given(&["--seed", "7", "--wrt", "b"]),
+            0,
+            &["verified"],
+            &[],
+        ),
+        (&["check", "linear.bp"], 0, &["verified"], &[]),
+        (
+            &given(&["--claim", "dL/dW = dY.T @ X"]),
+            0,
+            &["dY.T @ X"],
+            &[],
+        ),
+        (&given(&["--claim", "dL/dW = (X.T @ dY).T"]), 0, &[], &[]),
+        (&given(&["--claim", "dL/db = dL/dY"]), 1, &["S×N"], &[]),
+        (&given(&["--claim", "dL/dX = dY @ W.T"]), 1, &[], &[]),
+        (
+            &given(&["--claim", "dL/dX = dY @ W", "--claim", "dL/db = dY"]),
+            1,
+            &[],
+            &[],
+        ),
+        (&given(&["--claim", "dL/db = -dY.sum(axis=0)"]), 1, &[], &[]),
+        (&given(&["--claim", ""]), 2, &[], &["error["]),
+        (
+            &given(&["--claim", "dL/db"]),
+            2,
+            &[],
+            &["error[", "--claim:1:"],
+        ),
+        (
+            &given(&["--claim", "dL/dQ = dY"]),
+            2,
+            &[],
+            &["error[", "`Q`"],
+        ),
+        (
+            &given(&["--claim", "dL/db = ("]),
+            2,
+            &[],
+            &["error[", "--claim:1:"],
+        ),
+        (
+            &given(&["--at", "numbers.npz"]),
+            3,
+            &[],
+            &["`--at` is not available yet"],
+        ),
+        (&given(&["--seed", "-1"]), 2, &[], &["--seed"]),
+        (&given(&["--seed", "many"]), 2, &[], &["--seed"]),
+    ]);
+}
+
+#[test]
+fn emit_answers() {
+    let given = |target: &'static str, rest: &[&'static str]| -> Vec<&'static str> {
+        [&["emit", target, LINEAR, "--where", SHAPES], rest].concat()
+    };
+    table(&[
+        (
+            &given("numpy", &[]),
+            0,
+            &[
+                "import numpy",
+                "def forward(X, W, b)",
+                "def gradient(X, W, b, dY)",
+            ],
+            &[],
+        ),
+        (
+            &given("numpy", &["--order", "vjp", "--wrt", "W"]),
+            0,
+            &["def gradient"],
+            &[],
+        ),
+        (
+            &given("numpy", &["--order", "jacobian"]),
+            3,
+            &[],
+            &["`--order jacobian` is not available yet"],
+        ),
+        (
+            &given("torch", &[]),
+            3,
+            &[],
+            &["`emit torch` is not available yet"],
+        ),
+        (
+            &given("jax", &[]),
+            3,
+            &[],
+            &["`emit jax` is not available yet"],
+        ),
+        (
+            &given("rust", &[]),
+            3,
+            &[],
+            &["`emit rust` is not available yet"],
+        ),
+        (&given("fortran", &[]), 2, &[], &["fortran", "numpy"]),
+        (&["emit"], 2, &[], &["Usage"]),
+        (&["emit", "numpy"], 2, &[], &["<SOURCE>"]),
+        (&["emit", "linear.bp"], 2, &[], &["numpy"]),
+    ]);
+}
+
+#[test]
+fn refusals() {
+    let given = |order: &'static str| ["derive", LINEAR, "--where", SHAPES, "--order", order];
+    table(&[
+        (
+            &given("jvp"),
+            3,
+            &[],
+            &[
+                "error[not-available]",
+                "`--order jvp`",
+                "`gradient` and `vjp`",
+            ],
+        ),
+        (
+            &given("jacobian"),
+            3,
+            &[],
+            &["`--order jacobian` is not available yet"],
+        ),
+        (
+            &given("hessian"),
+            3,
+            &[],
+            &["`--order hessian` is not available yet"],
+        ),
+        (
+            &given("hvp"),
+            3,
+            &[],
+            &["`--order hvp` is not available yet"],
+        ),
+    ]);
+}
+
+#[test]
+fn misused_command_lines() {
+    table(&[
+        (
+            &["linear.bp"],
+            2,
+            &[],
+            &["error[unknown-command]", "backprove derive 'linear.bp'"],
+        ),
+        (
+            &[LINEAR],
+            2,
+            &[],
+            &[
+                "error[unknown-command]",
+                "backprove derive 'Y = X @ W.T + b'",
+            ],
+        ),
+        (
+            &["frobnicate"],
+            2,
+            &[],
+            &["error[unknown-command]", "derive, check and emit"],
+        ),
+        (&["dervie"], 2, &[], &["derive"]),
+        (&["derive"], 2, &[], &["<SOURCE>"]),
+        (&["check"], 2, &[], &["<SOURCE>"]),
+        (&["derive", LINEAR, "extra"], 2, &[], &["extra"]),
+        (
+            &["derive", LINEAR, "--format", "pdf"],
+            2,
+            &[],
+            &["pdf", "text, latex, markdown, html, json"],
+        ),
+        (
+            &["derive", LINEAR, "--detail", "some"],
+            2,
+            &[],
+            &["headline, working, all"],
+        ),
+        (
+            &["derive", LINEAR, "--order", "third"],
+            2,
+            &[],
+            &["hessian"],
+        ),
+        (
+            &["derive", LINEAR, "--color", "pink"],
+            2,
+            &[],
+            &["auto, always, never"],
+        ),
+        (
+            &["derive", LINEAR, "--fromat", "html"],
+            2,
+            &[],
+            &["--format"],
+        ),
+        (&["derive", LINEAR, "--wrt"], 2, &[], &["--wrt"]),
+        (
+            &["derive", LINEAR, "--claim", "dL/db = dY"],
+            2,
+            &[],
+            &["--claim"],
+        ),
+        (
+            &["derive", LINEAR, "--format", "html", "--format", "json"],
+            2,
+            &[],
+            &["--format"],
+        ),
+        (
+            &["derive", "linear.bp", "--wrt", ""],
+            2,
+            &[],
+            &["error[empty-name]"],
+        ),
+        (
+            &["derive", "linear.bp", "--wrt", "W,,b"],
+            2,
+            &[],
+            &["error[empty-name]"],
+        ),
+        (
+            &["derive", "linear.bp", "--wrt", "Q"],
+            2,
+            &[],
+            &["`Q`", "X, W, b"],
+        ),
+        (&["derive", "linear.bp", "--wrt", "W;b"], 2, &[], &["`W;b`"]),
+        (
+            &["derive", "linear.bp", "--cotangent", "Q"],
+            2,
+            &[],
+            &["`Q`"],
+        ),
+        (
+            &["derive", "linear.bp", "--cotangent", "X"],
+            2,
+            &[],
+            &["S×M", "S×N"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_verified_is_no_success() {
+    table(&[
+        (
+            &["derive", "Y = X / 0", "--where", "X[N]"],
+            1,
+            &["Result"],
+            &["error[unverified]", "`backprove check`"],
+        ),
+        (
+            &["check", "Y = X / 0", "--where", "X[N]"],
+            1,
+            &["unverified"],
+            &[],
+        ),
+        (
+            &["emit", "numpy", "Y = X / 0", "--where", "X[N]"],
+            1,
+            &[],
+            &["error[unverified]"],
+        ),
+    ]);
+}
+
+#[test]
+fn sizes_that_cannot_be_verified_are_refused() {
+    let large = |shapes: &'static str| ["derive", LINEAR, "--where", shapes];
+    let words = &["error[too-large]", "write symbols"][..];
+    table(&[
+        (&large("X[S,8]; W[3,8]; b[3]"), 0, &["dW = dY.T @ X"], &[]),
+        (&large("X[128,784]; W[10,784]; b[10]"), 3, &[], words),
+        (
+            &["derive", "sum(X * X)", "--where", "X[999999999999999999]"],
+            3,
+            &[],
+            words,
+        ),
+        (
+            &["check", "sum(A**2)", "--where", "A[a,b,c,d,f,g,h,k,l,m]"],
+            3,
+            &[],
+            words,
+        ),
+    ]);
+}

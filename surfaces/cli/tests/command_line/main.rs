@@ -1,0 +1,7 @@
+//! The command as its users run it: command lines with what they must answer.
+
+mod asked;
+mod outputs;
+mod running;
+mod sources;
+mod transcripts;
