@@ -34,6 +34,9 @@ pub struct Diagnosed {
     pub refused: bool,
 }
 
+/// What the language has and this version cannot do: the text is right, so it is refused.
+const NOT_YET_SUPPORTED: &str = "not-yet-supported";
+
 impl Problem {
     /// Reads a program.
     pub fn read(source: &str) -> Result<Self, Diagnosed> {
@@ -49,10 +52,11 @@ impl Problem {
                 });
             }
         }
+        let understood = |diagnostic: &Diagnostic| diagnostic.slug == NOT_YET_SUPPORTED;
         Err(Diagnosed {
             source: source.to_owned(),
+            refused: diagnostics.iter().all(understood),
             diagnostics,
-            refused: false,
         })
     }
 
@@ -88,8 +92,8 @@ impl Problem {
                 .collect();
             if free.is_empty() {
                 let diagnostic =
-                    Diagnostic::error("nothing-to-derive-by", "every input is constant")
-                        .help("name a tensor with --wrt, or drop its `constant`");
+                    Diagnostic::error("nothing-to-derive-by", "no input is left to derive by")
+                        .help("declare a tensor that is neither constant nor the cotangent");
                 return Err(self.diagnosed(diagnostic, false));
             }
             return Ok(free);

@@ -38,7 +38,7 @@ pub fn affordable(program: &Program, wrt: &[String]) -> Result<(), Diagnostic> {
         "verifying this takes about 10^{:.0} operations, for every element of every gradient",
         (total * forward).log10()
     );
-    Err(Diagnostic::error("too-large", message).help(
+    Err(Diagnostic::error("too-large-to-verify", message).help(
         "write symbols for large sizes, such as `X[S, M]`: the result then holds for all sizes",
     ))
 }

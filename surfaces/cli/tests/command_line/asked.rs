@@ -268,6 +268,18 @@ fn refusals() {
             &["`--order hessian` is not available yet"],
         ),
         (
+            &["derive", "logdet(A)", "--where", "A[N,N]: spd"],
+            3,
+            &[],
+            &["error[not-yet-supported]", "SOURCE:1:1"],
+        ),
+        (
+            &["derive", "Y = X", "--where", "X[N]", "--cotangent", "X"],
+            2,
+            &[],
+            &["error[nothing-to-derive-by]"],
+        ),
+        (
             &given("hvp"),
             3,
             &[],
@@ -408,7 +420,7 @@ fn what_cannot_be_verified_is_no_success() {
 #[test]
 fn sizes_that_cannot_be_verified_are_refused() {
     let large = |shapes: &'static str| ["derive", LINEAR, "--where", shapes];
-    let words = &["error[too-large]", "write symbols"][..];
+    let words = &["error[too-large-to-verify]", "write symbols"][..];
     table(&[
         (&large("X[S,8]; W[3,8]; b[3]"), 0, &["dW = dY.T @ X"], &[]),
         (&large("X[128,784]; W[10,784]; b[10]"), 3, &[], words),
