@@ -11,7 +11,7 @@ use crate::fuse::{self, Fused};
 use crate::kernels::loops::{MOST_AXES, Ready};
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
-use crate::kernels::run::{Arena, Kernel, Scratches, Task};
+use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task};
 use crate::lower::lower;
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places, Product};
@@ -60,8 +60,7 @@ pub struct Plan<T: Real> {
     layout: Layout,
     arena: Arena<T>,
     kernels: Vec<Kernel<T>>,
-    /// The tasks of each level.
-    stages: Vec<Vec<Task>>,
+    stages: Vec<Stage>,
     scratches: Scratches<T>,
     pool: Pool,
     description: String,
@@ -69,7 +68,7 @@ pub struct Plan<T: Real> {
 
 impl<T: Real> Plan<T> {
     /// Plans `program` at `sizes`. Only what `outputs` and `updates` need is computed. An update `(input, equation)`
-    /// gives the input the equation's value at the end of each run. Two threads are used where the work is worth it,
+    /// gives the input the equation's value at the end of each run. Two threads are used where the machine has them and the work is worth it,
     /// see [`Self::threads`].
     pub fn compile(
         program: &Program,
@@ -102,7 +101,8 @@ impl<T: Real> Plan<T> {
             description,
             ..
         } = builder;
-        let pool = Pool::new(2);
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        let pool = Pool::new(available.min(2));
         let scratches = Scratches::new(pool.threads(), &kernels);
         let mut names = fused.names.clone();
         names.retain(|_, array| layout.offset(*array).is_some());
@@ -226,7 +226,7 @@ struct Builder<'a, T> {
 }
 
 impl<T: Real> Builder<'_, T> {
-    fn stages(&mut self, groups: &[Group]) -> Vec<Vec<Task>> {
+    fn stages(&mut self, groups: &[Group]) -> Vec<Stage> {
         let levels = groups.iter().map(|group| group.level + 1).max();
         let mut stages = Vec::new();
         let _ = writeln!(
@@ -265,7 +265,11 @@ impl<T: Real> Builder<'_, T> {
             }
             // Large tasks first: the last ones to finish are small.
             tasks.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-            stages.push(tasks.into_iter().map(|(_, task)| task).collect());
+            let work: f64 = tasks.iter().map(|(work, _)| work).sum();
+            stages.push(Stage {
+                tasks: tasks.into_iter().map(|(_, task)| task).collect(),
+                shared: work > schedule::TILE_WORK,
+            });
         }
         stages
     }

@@ -37,7 +37,7 @@ impl Group {
 }
 
 /// Work (in multiplications) below which a tile is not worth a hand-over to another thread.
-const TILE_WORK: f64 = 250_000.0;
+pub(crate) const TILE_WORK: f64 = 250_000.0;
 /// Rows that a matrix product needs to run well.
 const PRODUCT_ROWS: usize = 64;
 /// More tiles than this only repeat the packing of operands.

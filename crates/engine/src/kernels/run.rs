@@ -26,6 +26,14 @@ pub(crate) struct Task {
     pub rows: Range<usize>,
 }
 
+/// Tasks that may run side by side.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub tasks: Vec<Task>,
+    /// Whether the work is worth a hand-over to other threads.
+    pub shared: bool,
+}
+
 /// The scratch space of each thread; a lock is only ever taken by the thread that owns its entry.
 pub(crate) struct Scratches<T>(Vec<Mutex<Scratch<T>>>);
 
@@ -88,14 +96,14 @@ impl<T: Real> Arena<T> {
     /// Runs the tasks of one stage.
     pub(crate) fn run(
         &mut self,
-        tasks: &[Task],
+        stage: &Stage,
         kernels: &[Kernel<T>],
         scratches: &Scratches<T>,
         pool: &Pool,
     ) {
         let shared = Shared(self.elements_mut().as_mut_ptr());
-        pool.run(tasks.len(), &|worker, number| {
-            let task = &tasks[number];
+        let run = |worker: usize, number: usize| {
+            let task = &stage.tasks[number];
             let scratch = scratches.0[worker].lock();
             let mut scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
             for kernel in &kernels[task.kernels.clone()] {
@@ -113,6 +121,11 @@ impl<T: Real> Arena<T> {
                     }
                 }
             }
-        });
+        };
+        if stage.shared {
+            pool.run(stage.tasks.len(), &run);
+        } else {
+            (0..stage.tasks.len()).for_each(|number| run(0, number));
+        }
     }
 }
