@@ -37,6 +37,7 @@ pub mod network;
 pub mod optim;
 pub mod parameters;
 pub mod plot;
+pub mod record;
 pub mod train;
 
 pub use error::Error;

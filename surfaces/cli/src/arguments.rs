@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::training::arguments::{EVALUATE, Evaluate, PREDICT, Predict, TRAIN, Train};
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -46,6 +48,15 @@ pub enum Command {
     /// Print self-contained code for a program and its gradients
     #[command(after_help = EMIT)]
     Emit(Emit),
+    /// Train a network, on built-in data if none are named
+    #[command(after_help = TRAIN)]
+    Train(Train),
+    /// Print the classes that a trained model predicts
+    #[command(after_help = PREDICT)]
+    Predict(Predict),
+    /// Say how well a trained model predicts labelled data
+    #[command(after_help = EVALUATE)]
+    Evaluate(Evaluate),
 }
 
 const DERIVE: &str = "\

@@ -15,7 +15,7 @@ use crate::arguments::{
 };
 use crate::asked::{Asked, available};
 use crate::stop::{Status, Stop};
-use crate::{diagnostics, misuse, orientation, output};
+use crate::{diagnostics, misuse, orientation, output, training};
 
 /// Carries out a command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
@@ -33,6 +33,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
         Command::Derive(options) => derive(options, color),
         Command::Check(options) => check(options, color),
         Command::Emit(options) => emit(options),
+        Command::Train(options) => training::train(options, color),
+        Command::Predict(options) => training::predict(options),
+        Command::Evaluate(options) => training::evaluate(options, color),
     };
     finished(result, color)
 }

@@ -12,6 +12,7 @@ mod output;
 mod panic;
 mod source;
 mod stop;
+mod training;
 
 use std::process::ExitCode;
 
