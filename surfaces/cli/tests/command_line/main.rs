@@ -4,4 +4,5 @@ mod asked;
 mod outputs;
 mod running;
 mod sources;
+mod training;
 mod transcripts;
