@@ -35,8 +35,8 @@ impl Optimiser {
     pub fn usual_rate(self) -> f64 {
         match self {
             Self::Sgd => 0.1,
-            Self::Momentum => 0.01,
-            Self::Adam => 0.001,
+            Self::Momentum => 0.05,
+            Self::Adam => 0.003,
         }
     }
 }

@@ -15,5 +15,9 @@ Then, with the same program (or a path to a .bp file, or - for standard input):
   backprove check … --claim 'dL/db = dL/dY'     is my own formula right?
   backprove emit numpy …                        the gradients as NumPy code
 
+And a network that learns with gradients derived like this, on built-in data:
+
+  backprove train
+
 `backprove help` lists everything; `backprove help derive` explains one command with examples.
 ";

@@ -32,8 +32,9 @@ use crate::stop::{Status, Stop};
 /// Confusion matrices of more classes do not fit a terminal; the report shows them.
 const MOST_COLUMNS: usize = 16;
 
-/// The hidden layer of the built-in network.
-const HIDDEN: usize = 128;
+/// The hidden layers of the built-in network. They, and the defaults of the options, were chosen by the mean
+/// validation accuracy on the built-in digits over ten seeds.
+const HIDDEN: [usize; 2] = [128, 64];
 
 /// Trains a network, tests it, and writes the folder of the run.
 pub fn train(options: &Train, color: Color) -> Result<Status, Stop> {
@@ -147,7 +148,7 @@ fn parts(options: &Train) -> Result<(Dataset, Dataset), Stop> {
 fn network(options: &Train) -> Result<(Network, Vec<usize>), Stop> {
     let hidden = options.hidden.clone();
     let Some(model) = &options.model else {
-        let Hidden(hidden) = hidden.unwrap_or_else(|| Hidden(vec![HIDDEN]));
+        let Hidden(hidden) = hidden.unwrap_or_else(|| Hidden(HIDDEN.to_vec()));
         let network = Network::mlp(hidden.len(), &options.activation);
         return Ok((network.map_err(|error| stopped(&error))?, hidden));
     };

@@ -48,7 +48,7 @@ pub struct Train {
     #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
 
-    /// The units of each hidden layer, such as 128,64, or `none`; with MODEL, its open sizes in order
+    /// The units of each hidden layer, such as 256,64, or `none`; if left out, 128,64; with MODEL, its open sizes in order
     #[arg(long, value_name = "SIZES", value_parser = hidden)]
     pub hidden: Option<Hidden>,
 
@@ -56,7 +56,7 @@ pub struct Train {
     #[arg(
         long,
         value_name = "FUNCTION",
-        default_value = "elu",
+        default_value = "relu",
         conflicts_with = "model"
     )]
     pub activation: String,
@@ -65,7 +65,7 @@ pub struct Train {
     #[arg(long, value_enum, default_value_t)]
     pub optimizer: Optimizer,
 
-    /// The learning rate; if left out, 0.1 for sgd, 0.02 for momentum, 0.001 for adam
+    /// The learning rate; if left out, 0.1 for sgd, 0.05 for momentum, 0.003 for adam
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub lr: Option<f64>,
 
@@ -144,9 +144,9 @@ pub enum Optimizer {
     /// Stochastic gradient descent
     Sgd,
     /// Heavy-ball momentum, 0.9
-    #[default]
     Momentum,
     /// Adam, with 0.9 and 0.999
+    #[default]
     Adam,
 }
 

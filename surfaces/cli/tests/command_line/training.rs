@@ -1,5 +1,6 @@
 //! Training, prediction and evaluation from the command line, on small runs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -94,7 +95,7 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
         let x = f64::from(sample % 20) - 9.5;
         let y = f64::from(sample / 20) - 4.5;
         let side = if x > y { "below" } else { "above" };
-        table.push_str(&format!("{x},{y},{side}\n"));
+        writeln!(table, "{x},{y},{side}").unwrap();
     }
     fs::write(at("plane.csv"), table).unwrap();
     fs::write(at("new.csv"), "x,y\n8,-3\n-8,3\n").unwrap();
@@ -151,7 +152,15 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
             "the learning rate must be a number from 0 upwards",
         ),
         (
-            &["train", "--lr", "1e6", "--epochs", "2", "--out", "wild"],
+            &[
+                "train",
+                "--optimizer",
+                "sgd",
+                "--lr",
+                "1e6",
+                "--out",
+                "wild",
+            ],
             "a smaller one, such as 100000",
         ),
         (&["train", "X[S, D]\nY = X @ Q"], "`Q`"),
