@@ -37,8 +37,8 @@ fn a_run_leaves_the_same_files_for_the_same_seed_on_any_number_of_threads() {
         }
         run.output
     };
-    assert!(train(&["--threads", "1"]).contains("Written to backprove-run:"));
-    assert!(train(&["--threads", "2"]).contains("Written to backprove-run-2:"));
+    assert!(train(&["--threads", "1"]).contains("Written to `backprove-run`:"));
+    assert!(train(&["--threads", "2"]).contains("Written to `backprove-run-2`:"));
     train(&["--out", "runs/third", "--seed", "7"]);
     let at = |name: &str| folder.path().join(name);
     for name in [
