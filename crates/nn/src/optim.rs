@@ -147,6 +147,14 @@ impl Step {
 
         let mut declarations = Vec::new();
         let mut definitions = String::new();
+        let mut corrections = Vec::new();
+        if let (Optimiser::Adam, [beta1, beta2, _, t]) = (optimiser, others.as_slice()) {
+            for (wish, beta) in [("c1", beta1), ("c2", beta2)] {
+                let correction = fresh(wish);
+                let _ = writeln!(definitions, "{correction} = adam_correction({beta}, {t})");
+                corrections.push(correction);
+            }
+        }
         for parameter in parameters {
             let w = parameter.name();
             let derived = self.gradient.derivation(w);
@@ -163,20 +171,18 @@ impl Step {
                 self.updates.push((old.clone(), new.clone()));
                 (old, new)
             };
-            let update = match (optimiser, others.as_slice()) {
-                (Optimiser::Momentum, [mu]) => {
+            let update = match (others.as_slice(), corrections.as_slice()) {
+                ([mu], _) => {
                     let (v, new) = state("v");
                     let _ = writeln!(definitions, "{new} = momentum_velocity({v}, {g}, {mu})");
                     format!("momentum_update({w}, {new}, {lr})")
                 }
-                (Optimiser::Adam, [beta1, beta2, epsilon, t]) => {
+                ([beta1, beta2, epsilon, _], [c1, c2]) => {
                     let (m, first) = state("m");
                     let (v, second) = state("v");
                     let _ = writeln!(definitions, "{first} = adam_first({m}, {g}, {beta1})");
                     let _ = writeln!(definitions, "{second} = adam_second({v}, {g}, {beta2})");
-                    format!(
-                        "adam_update({w}, {first}, {second}, {t}, {lr}, {beta1}, {beta2}, {epsilon})"
-                    )
+                    format!("adam_update({w}, {first}, {second}, {c1}, {c2}, {lr}, {epsilon})")
                 }
                 _ => format!("sgd({w}, {g}, {lr})"),
             };

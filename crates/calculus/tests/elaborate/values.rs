@@ -216,14 +216,12 @@ const CASES: &[Case] = &[
             (1.0 + e("x", &[m]).exp()).ln() - e("y", &[m]) * e("x", &[m])
         }) / M as f64
     }),
+    ("adam_correction(0.9, 2)", &[], |_, _| 1.0 - 0.81),
     (
-        "adam_update(x, y, x, 2, 0.1, 0.9, 0.99, 1e-8)",
+        "adam_update(x, y, x, 0.19, 0.02, 0.1, 1e-8)",
         &[M],
         |e, k| {
-            let (first, second) = (
-                e("y", k) / (1.0 - 0.81),
-                e("x", k) / (1.0 - 0.99_f64.powi(2)),
-            );
+            let (first, second) = (e("y", k) / 0.19, e("x", k) / 0.02);
             e("x", k) - 0.1 * first / (second.sqrt() + 1e-8)
         },
     ),

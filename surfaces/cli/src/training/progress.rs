@@ -2,11 +2,15 @@
 //! to standard output.
 
 use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
 
 use backprove::nn::train::{Event, Measure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::remark;
+
+/// The bar changes no more often: steps may take microseconds.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a run goes on.
 pub struct Progress {
@@ -14,6 +18,7 @@ pub struct Progress {
     epochs: usize,
     samples: usize,
     best: Option<f64>,
+    shown: Option<Instant>,
 }
 
 impl Progress {
@@ -40,6 +45,7 @@ impl Progress {
             epochs,
             samples,
             best: None,
+            shown: None,
         }
     }
 
@@ -54,6 +60,10 @@ impl Progress {
                 },
                 Some(bar),
             ) => {
+                if self.shown.is_some_and(|shown| shown.elapsed() < PAUSE) {
+                    return;
+                }
+                self.shown = Some(Instant::now());
                 bar.set_position(((epoch - 1) * self.samples + samples) as u64);
                 let best = self.best.map_or_else(String::new, |accuracy| {
                     format!(", best {:.2} %", 100.0 * accuracy)
