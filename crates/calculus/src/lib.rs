@@ -15,6 +15,7 @@ pub mod library;
 pub mod matrix;
 pub mod notation;
 pub mod number;
+pub mod operator;
 pub mod program;
 pub mod reference;
 pub mod rules;
@@ -22,7 +23,9 @@ pub mod sample;
 pub mod shape;
 pub mod tensor;
 
-pub use derivation::{Chain, Contribution, Derivation, Gradient, Step};
+pub use derivation::{
+    Chain, Contribution, Derivation, Derivative, Forward, Gradient, Order, Outcome, Partial, Step,
+};
 pub use elaborate::{
     Elaborated, Value, elaborate, elaborate_definition, elaborate_expression, elaborate_text,
 };

@@ -16,6 +16,7 @@ struct TensorData {
     dims: Vec<Dim>,
     facts: Vec<Fact>,
     cotangent: Option<Cotangent>,
+    partial: Option<(Tensor, Tensor)>,
 }
 
 /// What a cotangent is the derivative of, for printing: `d loss / d of`.
@@ -71,6 +72,7 @@ impl Tensor {
             dims,
             facts,
             cotangent: None,
+            partial: None,
         }))
     }
 
@@ -84,6 +86,19 @@ impl Tensor {
                 loss: loss.into(),
                 of: of.0.name.clone(),
             }),
+            partial: None,
+        }))
+    }
+
+    /// The derivative of every element of `of` by every element of `by`, under the name `name`: its axes are those of
+    /// `of`, then those of `by`.
+    pub fn partial_of(name: impl Into<Arc<str>>, of: &Self, by: &Self) -> Self {
+        Self(Arc::new(TensorData {
+            name: name.into(),
+            dims: [of.dims(), by.dims()].concat(),
+            facts: Vec::new(),
+            cotangent: None,
+            partial: Some((of.clone(), by.clone())),
         }))
     }
 
@@ -110,6 +125,12 @@ impl Tensor {
     /// Of what it is the cotangent, if it is one.
     pub fn cotangent(&self) -> Option<&Cotangent> {
         self.0.cotangent.as_ref()
+    }
+
+    /// Of what it is the derivative, and by what, if it is a Jacobian.
+    pub fn partial(&self) -> Option<(&Self, &Self)> {
+        let (of, by) = self.0.partial.as_ref()?;
+        Some((of, by))
     }
 
     /// Whether gradients by it make no sense: constants and labels.

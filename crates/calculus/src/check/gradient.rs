@@ -231,7 +231,7 @@ fn weighted(environment: &Environment<f64>, output: &str, weights: &Array<f64>) 
 }
 
 /// The equations whose values depend on `variable`, its own excepted.
-fn affected<'a>(equations: &'a [Equation], variable: &Tensor) -> Vec<&'a Equation> {
+pub(super) fn affected<'a>(equations: &'a [Equation], variable: &Tensor) -> Vec<&'a Equation> {
     let mut changed = vec![variable.clone()];
     let mut affected = Vec::new();
     for equation in equations {

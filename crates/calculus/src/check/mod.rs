@@ -3,14 +3,16 @@
 //! A check is a random identity test at two sets of distinct sizes, and its answer says so: with the sizes, the
 //! trials, and how many points were drawn anew. Nothing here knows a rule.
 
+mod forward;
 mod gradient;
 mod point;
 
+pub use forward::{ForwardClaim, SecondClaim, check_forward, check_second};
 pub use gradient::{GradientCheck, GradientClaim, Mismatch, check_gradient, check_gradient_at};
 
 use std::sync::Arc;
 
-use crate::derivation::Gradient;
+use crate::derivation::{Forward, Gradient};
 use crate::expr::{Expr, FunctionName, Node};
 use crate::functions::Notation;
 use crate::index::Index;
@@ -124,6 +126,26 @@ pub fn context(gradient: &Gradient) -> Program {
         add(&derivation.equation());
     }
     gradient.introduced.iter().for_each(&mut add);
+    program
+}
+
+/// Everything that the steps of a derivative mention, as one program; as [`context`] for a gradient. The steps of the
+/// gradient below it are judged over that one's own context.
+pub fn forward_context(forward: &Forward) -> Program {
+    let mut program = forward.differentiated.clone();
+    program.inputs.extend(forward.tangents.iter().cloned());
+    let mut add = |equation: &Equation| {
+        if program.tensor(equation.target.name()).is_none() {
+            program.equations.push(equation.clone());
+        }
+    };
+    for partial in &forward.partials {
+        let locals = partial.contributions.iter().map(|used| &used.local);
+        for chain in locals.chain([&partial.chain]) {
+            chain.scope.named.iter().for_each(&mut add);
+        }
+        add(&partial.equation());
+    }
     program
 }
 

@@ -16,7 +16,7 @@ use crate::sample::Region;
 pub(super) type Sampler<T> = fn(&Tensor, &Sizes, u64, Region) -> Option<Array<T>>;
 
 /// How many points are drawn anew before a check gives up.
-pub(super) const SPARE: usize = 12;
+pub(super) const SPARE: usize = 40;
 
 /// Two expressions with the same free indices.
 #[derive(Debug, Clone, Copy)]

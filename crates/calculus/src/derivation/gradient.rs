@@ -349,7 +349,7 @@ impl<'a> Differentiation<'a> {
 }
 
 /// The distinct names of tensors in `expr`.
-fn mentioned_names(expr: &Expr) -> HashSet<String> {
+pub(super) fn mentioned_names(expr: &Expr) -> HashSet<String> {
     let mut names = HashSet::new();
     expr.visit(&mut |part| {
         if let Node::Access(tensor, _) = part.node() {
@@ -360,7 +360,7 @@ fn mentioned_names(expr: &Expr) -> HashSet<String> {
 }
 
 /// The letters of all indices in an equation.
-fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
+pub(super) fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
     let mut letters: Vec<String> = indices
         .iter()
         .map(|index| index.letter().to_owned())
@@ -374,7 +374,7 @@ fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
 }
 
 /// Indices for the axes of the variable: k, l and so on, as far as the equations do not use them.
-fn variable_indices(variable: &Tensor, taken: &[String]) -> Vec<Index> {
+pub(super) fn variable_indices(variable: &Tensor, taken: &[String]) -> Vec<Index> {
     let letters: Vec<&str> = ["k", "l", "m", "n", "u", "v", "r", "s", "t", "a", "c", "d"]
         .into_iter()
         .filter(|letter| !taken.iter().any(|other| other == letter))

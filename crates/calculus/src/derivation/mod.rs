@@ -3,7 +3,9 @@
 //!
 //! `gradient` goes from equation to equation, `strategy` decides which rule is applied where.
 
+mod forward;
 mod gradient;
+mod order;
 mod strategy;
 
 use backprove_syntax::tree::Expression;
@@ -14,7 +16,9 @@ use crate::index::Index;
 use crate::program::{Equation, Program};
 use crate::rules::{Level, Rule, Scope};
 
+pub use forward::{Forward, Partial, jacobian, tangent};
 pub use gradient::gradient;
+pub use order::{Derivative, Order, Outcome, derivative};
 
 /// One rewrite: `before` and `after` differ by `rule`, applied to the part at `site`.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ pub mod algebra;
 pub mod chain;
 pub mod delta;
 pub mod derivative;
+pub mod forward;
 pub mod function;
 pub mod sum;
 
@@ -55,6 +56,23 @@ pub struct Scope {
     pub locals: Vec<(Expr, Expr)>,
     /// What was found for cotangents that may be put in.
     pub cotangents: Vec<Equation>,
+    /// The derivative that is worked out in the direction of the computation, if one is.
+    pub derived: Option<Tensor>,
+    /// Through what the current equation depends on the variables.
+    pub sources: Vec<Source>,
+    /// What was found for derivatives of intermediates that may be put in.
+    pub intermediates: Vec<Equation>,
+}
+
+/// Something in an equation that depends on the variables.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// A variable or an intermediate.
+    pub tensor: Tensor,
+    /// Indices for its axes.
+    pub indices: Vec<Index>,
+    /// Its derivative; `None` for the variable of a Jacobian itself.
+    pub derivative: Option<Tensor>,
 }
 
 /// An equation that uses the variable directly.
@@ -86,6 +104,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         &chain::CHAIN_RULE,
         &chain::LOCAL_DERIVATIVE,
         &chain::COTANGENT,
+        &forward::FORWARD_CHAIN_RULE,
+        &forward::INTERMEDIATE,
     ]
     .into_iter()
     .chain(derivative::RULES)

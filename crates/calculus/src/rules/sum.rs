@@ -165,6 +165,15 @@ fn is_label(value: &Expr, index: &Index) -> bool {
     }
 }
 
+/// The expression with constant factors drawn out of its sum and the parts of the sum that share no index separated.
+pub fn separated(expr: &Expr) -> Option<Expr> {
+    let mut found = pull_out(expr)?;
+    while let Some(next) = pull_out(&found) {
+        found = next;
+    }
+    Some(found)
+}
+
 fn pull_out(expr: &Expr) -> Option<Expr> {
     let (indices, body) = sum_parts(expr)?;
     let (inside, mut outside): (Vec<Expr>, Vec<Expr>) = body
