@@ -115,10 +115,13 @@ impl Term {
 impl Block {
     /// The two axes that are equal wherever the block is not zero, if it has a delta of them.
     pub fn delta(&self) -> Option<(Index, Index)> {
-        self.body.factors().iter().find_map(|factor| match factor.node() {
-            Node::Delta(left, right) => Some((left.clone(), right.clone())),
-            _ => None,
-        })
+        self.body
+            .factors()
+            .iter()
+            .find_map(|factor| match factor.node() {
+                Node::Delta(left, right) => Some((left.clone(), right.clone())),
+                _ => None,
+            })
     }
 
     /// What stands beside the deltas.

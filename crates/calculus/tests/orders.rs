@@ -17,7 +17,10 @@ fn program(text: &str) -> Program {
 
 fn variables(program: &Program) -> Vec<Tensor> {
     let inputs = program.inputs.iter();
-    inputs.filter(|input| !input.is_constant()).cloned().collect()
+    inputs
+        .filter(|input| !input.is_constant())
+        .cloned()
+        .collect()
 }
 
 fn check_steps(forward: &Forward, text: &str) {
@@ -27,7 +30,11 @@ fn check_steps(forward: &Forward, text: &str) {
         let locals = locals.map(|chain| (chain, chain.start.free_indices()));
         for (chain, indices) in locals.chain([(&partial.chain, partial.indices())]) {
             for step in &chain.steps {
-                assert!(step.replays(&chain.scope), "{text}: {:?} does not replay", step.rule);
+                assert!(
+                    step.replays(&chain.scope),
+                    "{text}: {:?} does not replay",
+                    step.rule
+                );
                 let check = checker.verify_step(&step.before, &step.after, &indices);
                 assert!(
                     matches!(check.verdict, Verdict::Verified(_)),
@@ -64,7 +71,12 @@ fn check(text: &str, order: Order) -> Derivative {
             derivative: &outcome.partial.target,
         };
         let check = check_forward(claim, 0);
-        assert_eq!(check.verdict, Verdict::Verified(()), "{text}: {:?}", outcome.wrt);
+        assert_eq!(
+            check.verdict,
+            Verdict::Verified(()),
+            "{text}: {:?}",
+            outcome.wrt
+        );
         if order == Order::Hessian {
             let claim = SecondClaim {
                 primal: &program,
@@ -73,7 +85,12 @@ fn check(text: &str, order: Order) -> Derivative {
                 derivative: &outcome.partial.target,
             };
             let check = check_second(claim, 0);
-            assert_eq!(check.verdict, Verdict::Verified(()), "{text}: {:?}", outcome.wrt);
+            assert_eq!(
+                check.verdict,
+                Verdict::Verified(()),
+                "{text}: {:?}",
+                outcome.wrt
+            );
         }
     }
     found
@@ -131,12 +148,15 @@ fn a_network() {
 /// A program of derivatives is a program: the third derivative is the Jacobian of the second.
 #[test]
 fn the_third_derivative() {
-    for text in ["x[N]; a[N]: constant\nL = sum(a * x**4)", "x[N]\nL = log(sum(exp(x)))"] {
+    for text in [
+        "x[N]; a[N]: constant\nL = sum(a * x**4)",
+        "x[N]\nL = log(sum(exp(x)))",
+    ] {
         let program = program(text);
         let x = variables(&program);
         let hessian = derivative(&program, &x, Order::Hessian).unwrap();
         let second = hessian.outcomes()[0].partial.target.clone();
-        let third = jacobian(&hessian.program(), &[second.clone()], &x).unwrap();
+        let third = jacobian(&hessian.program(), std::slice::from_ref(&second), &x).unwrap();
         check_steps(&third, text);
         let partial = third.jacobian(second.name(), "x").unwrap();
         let claim = ForwardClaim {
@@ -146,7 +166,11 @@ fn the_third_derivative() {
             derived: &third.program(),
             derivative: &partial.target,
         };
-        assert_eq!(check_forward(claim, 0).verdict, Verdict::Verified(()), "{text}");
+        assert_eq!(
+            check_forward(claim, 0).verdict,
+            Verdict::Verified(()),
+            "{text}"
+        );
     }
 }
 
@@ -172,14 +196,20 @@ fn a_wrong_hessian_is_found() {
         derived: &derived,
         derivative: &target,
     };
-    assert!(matches!(check_forward(by_gradient, 0).verdict, Verdict::Failed(_)));
+    assert!(matches!(
+        check_forward(by_gradient, 0).verdict,
+        Verdict::Failed(_)
+    ));
     let by_primal = SecondClaim {
         primal: &program,
         variables: [x, x],
         derived: &derived,
         derivative: &target,
     };
-    assert!(matches!(check_second(by_primal, 0).verdict, Verdict::Failed(_)));
+    assert!(matches!(
+        check_second(by_primal, 0).verdict,
+        Verdict::Failed(_)
+    ));
 }
 
 #[test]
@@ -188,6 +218,10 @@ fn a_hessian_is_of_a_scalar() {
     for order in [Order::Hessian, Order::Hvp] {
         let refused = derivative(&program, &program.inputs, order).unwrap_err();
         assert_eq!(refused.slug, "hessian-of-array");
-        assert!(refused.message.contains("`Y` is S×N"), "{}", refused.message);
+        assert!(
+            refused.message.contains("`Y` is S×N"),
+            "{}",
+            refused.message
+        );
     }
 }

@@ -135,7 +135,7 @@ pub fn jacobian(
 ) -> Result<Forward, Diagnostic> {
     let mut accumulation = Accumulation::new(program, outputs);
     for variable in wrt {
-        accumulation.derive(Direction::By(variable.clone()))?;
+        accumulation.derive(&Direction::By(variable.clone()))?;
     }
     Ok(accumulation.finished(outputs))
 }
@@ -158,7 +158,7 @@ pub fn tangent(
         along.push((variable.clone(), tangent));
     }
     accumulation.tangents = along.iter().map(|(_, tangent)| tangent.clone()).collect();
-    accumulation.derive(Direction::Along(along))?;
+    accumulation.derive(&Direction::Along(along))?;
     Ok(accumulation.finished(outputs))
 }
 
@@ -201,14 +201,14 @@ impl<'a> Accumulation<'a> {
         }
     }
 
-    fn derive(&mut self, direction: Direction) -> Result<(), Diagnostic> {
+    fn derive(&mut self, direction: &Direction) -> Result<(), Diagnostic> {
         let variables = direction.variables();
         let needed = self.needed(&variables);
         let first = self.partials.len();
         let program = self.program;
         for equation in &program.equations {
             if needed.contains(equation.target.name()) {
-                let partial = self.partial(equation, &direction, first)?;
+                let partial = self.partial(equation, direction, first)?;
                 self.partials.push(partial);
             }
         }
@@ -417,7 +417,8 @@ impl<'a> Accumulation<'a> {
             let size = partial.result().size();
             let users = self.program.equations.iter();
             let users = users.filter(|user| user.body.mentions(&partial.output));
-            let single = users.count() == 1 && !self.outputs.contains(&equation.target.name().to_owned());
+            let single =
+                users.count() == 1 && !self.outputs.contains(&equation.target.name().to_owned());
             if size > MOST_INLINED || along && !single && size > 1 {
                 continue;
             }
@@ -472,7 +473,10 @@ impl<'a> Accumulation<'a> {
     fn mark_absorbed(&mut self) {
         for position in (0..self.partials.len()).rev() {
             let partial = &self.partials[position];
-            let is_output = self.outputs.iter().any(|name| name == partial.output.name());
+            let is_output = self
+                .outputs
+                .iter()
+                .any(|name| name == partial.output.name());
             let later = self.partials[position + 1..].iter();
             let mut computed = later.filter(|other| !other.absorbed);
             let used = computed.any(|other| other.result().mentions(&partial.target));

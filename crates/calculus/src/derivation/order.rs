@@ -4,7 +4,7 @@
 use backprove_syntax::Diagnostic;
 
 use super::{Forward, Gradient, Partial, gradient, jacobian, tangent};
-use crate::expr::Tensor;
+use crate::expr::{Expr, Fact, Node, Tensor};
 use crate::program::Program;
 
 /// Which derivative of a program, where it is not its gradient.
@@ -74,6 +74,7 @@ pub fn derivative(
             if output.rank() > 0 {
                 return Err(not_scalar(&output, order));
             }
+            let (program, wrt) = (&unconstrained(program, wrt), &freed(wrt)[..]);
             let gradient = gradient(program, wrt, None)?;
             let gradients: Vec<Tensor> = wrt
                 .iter()
@@ -113,6 +114,52 @@ fn not_scalar(output: &Tensor, order: Order) -> Diagnostic {
         format!("{what} is of a scalar, but `{name}` is {shape}"),
     )
     .help("`--order jacobian` takes any output")
+}
+
+/// Whether a fact ties the elements of a tensor to each other. A gradient that was simplified by it is right where it
+/// holds and nowhere else, so that its derivative by that tensor would be wrong.
+fn ties(fact: &Fact) -> bool {
+    !matches!(
+        fact,
+        Fact::Positive | Fact::Unit | Fact::Invertible | Fact::Constant | Fact::Labels(_)
+    )
+}
+
+/// The variables without the facts that tie their elements.
+fn freed(wrt: &[Tensor]) -> Vec<Tensor> {
+    let free = |tensor: &Tensor| {
+        let facts = tensor.facts().iter().filter(|fact| !ties(fact)).cloned();
+        Tensor::with_facts(tensor.name(), tensor.dims().to_vec(), facts.collect())
+    };
+    wrt.iter().map(free).collect()
+}
+
+/// The program in which nothing is known of the variables that ties their elements.
+fn unconstrained(program: &Program, wrt: &[Tensor]) -> Program {
+    let mut program = program.clone();
+    if !wrt.iter().any(|tensor| tensor.facts().iter().any(ties)) {
+        return program;
+    }
+    let freed = freed(wrt);
+    let find = |tensor: &Tensor| freed.iter().find(|own| *own == tensor).cloned();
+    for input in &mut program.inputs {
+        if let Some(tensor) = find(input) {
+            *input = tensor;
+        }
+    }
+    for equation in &mut program.equations {
+        equation.body = retold(&equation.body, &find);
+    }
+    program
+}
+
+/// The expression with other tensors of the same names.
+fn retold(expr: &Expr, find: &impl Fn(&Tensor) -> Option<Tensor>) -> Expr {
+    if let Node::Access(tensor, at) = expr.node() {
+        return find(tensor).map_or_else(|| expr.clone(), |tensor| Expr::access(&tensor, at));
+    }
+    let parts = expr.children().into_iter();
+    expr.with_children(parts.map(|part| retold(part, find)).collect())
 }
 
 impl Derivative {

@@ -29,7 +29,10 @@ pub fn kronecker(body: &Expr, rows: &[Index], columns: &[Index]) -> Option<Krone
         return None;
     }
     let operator = Operator::of(body, rows, columns);
-    let terms = operator.terms.iter().map(|term| product(term, rows, columns));
+    let terms = operator
+        .terms
+        .iter()
+        .map(|term| product(term, rows, columns));
     let terms: Vec<_> = terms.collect::<Option<_>>()?;
     (!terms.is_empty()).then_some(Kronecker { terms })
 }
@@ -57,7 +60,10 @@ fn product(term: &Term, rows: &[Index], columns: &[Index]) -> Option<(bool, Vec<
     let place = cores.iter().rposition(|core| !is_identity(core));
     let place = place.unwrap_or(cores.len() - 1);
     cores[place] = Expr::product([scale, cores[place].clone()]);
-    let factors = cores.iter().zip(&pairs).map(|(core, pair)| matrix(core, pair));
+    let factors = cores
+        .iter()
+        .zip(&pairs)
+        .map(|(core, pair)| matrix(core, pair));
     Some((is_negative, factors.collect::<Option<_>>()?))
 }
 
@@ -93,8 +99,9 @@ impl Kronecker {
     pub(crate) fn lowers_to(&self, program: &Program, extra: &[Tensor], partial: &Partial) -> bool {
         let term = |(is_negative, factors): &(bool, Vec<Expression>)| {
             let mut product = vec![Expr::integer(if *is_negative { -1 } else { 1 })];
-            for (factor, (row, column)) in
-                factors.iter().zip(partial.rows.iter().zip(&partial.columns))
+            for (factor, (row, column)) in factors
+                .iter()
+                .zip(partial.rows.iter().zip(&partial.columns))
             {
                 let value = elaborate_expression(factor, program, extra, &|_, _| None).ok()?;
                 let [first, second] = &value.indices[..] else {
@@ -103,7 +110,10 @@ impl Kronecker {
                 if first.extent() != row.extent() || second.extent() != column.extent() {
                     return None;
                 }
-                let map = [(first.clone(), row.clone()), (second.clone(), column.clone())];
+                let map = [
+                    (first.clone(), row.clone()),
+                    (second.clone(), column.clone()),
+                ];
                 product.push(value.body.freshen().substitute(&map.into_iter().collect()));
             }
             Some(Expr::product(product))

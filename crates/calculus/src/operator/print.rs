@@ -19,7 +19,11 @@ pub fn matrix(body: &Expr, indices: &[Index]) -> Option<Expression> {
     if !has_delta {
         return matrix::recover(body, indices).map(sandwiched);
     }
-    let operator = Operator::of(body, std::slice::from_ref(row), std::slice::from_ref(column));
+    let operator = Operator::of(
+        body,
+        std::slice::from_ref(row),
+        std::slice::from_ref(column),
+    );
     let (diagonals, others): (Vec<&Term>, Vec<&Term>) =
         operator.terms.iter().partition(|term| term.is_diagonal());
     let to_row = [(column.clone(), row.clone())].into_iter().collect();
@@ -33,7 +37,10 @@ pub fn matrix(body: &Expr, indices: &[Index]) -> Option<Expression> {
             let vector = matrix::recover(vector, std::slice::from_ref(row))?;
             Some(Expression::call("diag", [vector]))
         } else {
-            matrix::recover(&Expr::product([vector.clone(), Expr::delta(row, column)]), indices)
+            matrix::recover(
+                &Expr::product([vector.clone(), Expr::delta(row, column)]),
+                indices,
+            )
         }
     };
     let full = |rest: &Expr| matrix::recover(rest, indices).map(sandwiched);
@@ -57,7 +64,9 @@ pub fn matrix(body: &Expr, indices: &[Index]) -> Option<Expression> {
 /// Whether every term has a minus in front.
 pub(super) fn is_negative(expr: &Expr) -> bool {
     let terms = expr.terms();
-    terms.iter().all(|term| term.split_coefficient().0.is_negative())
+    terms
+        .iter()
+        .all(|term| term.split_coefficient().0.is_negative())
 }
 
 pub(super) fn negated(expr: &Expr) -> Expr {

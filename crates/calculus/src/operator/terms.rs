@@ -36,7 +36,8 @@ fn opened(expr: &Expr, axes: &[Index]) -> Option<Vec<Expr>> {
         Node::Add(terms) => Some(terms.clone()),
         Node::Product(factors) => distributed(factors, axes),
         Node::Sum(bound, body) => {
-            let contracted = rules::delta::contract(expr).or_else(|| rules::sum::unused_index(expr));
+            let contracted =
+                rules::delta::contract(expr).or_else(|| rules::sum::unused_index(expr));
             if let Some(contracted) = contracted {
                 return Some(vec![contracted]);
             }
