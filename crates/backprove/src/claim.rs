@@ -158,10 +158,10 @@ fn misshapen(
 fn symbols(gradient: &Gradient) -> Vec<String> {
     let mut symbols: Vec<String> = Vec::new();
     for dim in gradient.forward.inputs.iter().flat_map(Tensor::dims) {
-        if let Dim::Symbol(name) = dim
-            && !symbols.iter().any(|symbol| **symbol == **name)
-        {
-            symbols.push(name.to_string());
+        for name in dim.symbols() {
+            if !symbols.iter().any(|symbol| **symbol == *name) {
+                symbols.push(name.to_string());
+            }
         }
     }
     symbols

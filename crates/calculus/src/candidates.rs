@@ -74,7 +74,7 @@ fn one_hot(part: &Expr) -> Option<Equation> {
         return None;
     }
     let indices: Vec<Index> = at.iter().chain([class]).cloned().collect();
-    let count = Expression::name(class.extent().to_string());
+    let count = crate::notation::extent(class.extent());
     let matrix = Expression::call("one_hot", [Expression::name(labels.name()), count]);
     Some(equation(&indices, part, vec![Fact::OneHot], Some(matrix)))
 }

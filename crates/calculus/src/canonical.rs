@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 
+use crate::affine::Affine;
 use crate::expr::{Expr, Node};
 use crate::index::Index;
 use crate::rules;
+use crate::size::Size;
 
 /// Search steps before two expressions count as different.
 const BUDGET: usize = 20_000;
@@ -247,8 +249,15 @@ impl Search {
                 }
                 solved
             }),
+            (Node::Position(a), Node::Position(b)) => self.bind(a, b) && self.solve(rest),
             (Node::Indicator(a, left), Node::Indicator(b, right)) => {
-                self.bind(a, b) && self.then(&[(left, right)], rest)
+                match (Affine::of(left), Affine::of(right)) {
+                    (Some(left), Some(right)) => {
+                        let left = left.minus(&Affine::index(a));
+                        self.equation(&left, &right.minus(&Affine::index(b)), rest)
+                    }
+                    _ => self.bind(a, b) && self.then(&[(left, right)], rest),
+                }
             }
             (Node::Sum(a, left), Node::Sum(b, right)) => {
                 self.open(a, b) && self.then(&[(left, right)], rest)
@@ -269,6 +278,23 @@ impl Search {
             }
             _ => false,
         }
+    }
+
+    /// Two equations `left == 0` and `right == 0`, in any order and with either sign.
+    fn equation(&mut self, left: &Affine, right: &Affine, rest: &[Goal]) -> bool {
+        let terms = |affine: &Affine| -> Vec<Expr> {
+            let alone = |(index, coefficient): &(Index, Size)| Affine {
+                terms: vec![(index.clone(), coefficient.clone())],
+                constant: Size::integer(0),
+            };
+            affine.terms.iter().map(|term| alone(term).expr()).collect()
+        };
+        [1, -1].into_iter().any(|sign| {
+            let right = right.scaled(&Size::integer(sign));
+            left.constant == right.constant
+                && left.terms.len() == right.terms.len()
+                && self.unordered(&terms(left), &terms(&right), rest)
+        })
     }
 
     fn then(&mut self, pairs: &[(&Expr, &Expr)], rest: &[Goal]) -> bool {

@@ -5,7 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The extent of an axis: a symbol or a literal number.
+use crate::size::Size;
+
+/// The extent of an axis: a symbol, a literal number, or what is worked out from symbols.
 ///
 /// ```
 /// use backprove_calculus::index::Dim;
@@ -18,12 +20,28 @@ pub enum Dim {
     Symbol(Arc<str>),
     /// A known size.
     Literal(usize),
+    /// A size that is neither: `N - U + 1`. In normal form, so that equal sizes compare equal.
+    Computed(Arc<Size>),
 }
 
 impl Dim {
     /// The size called `name`.
     pub fn symbol(name: &str) -> Self {
         Self::Symbol(name.into())
+    }
+
+    /// The symbols that it is made of.
+    pub fn symbols(&self) -> Vec<Arc<str>> {
+        Size::of(self).symbols()
+    }
+
+    /// Its value where each symbol has one; `None` where a symbol has none, or the value is below zero.
+    pub fn value(&self, symbol: &dyn Fn(&str) -> Option<usize>) -> Option<usize> {
+        match self {
+            Self::Symbol(name) => symbol(name),
+            Self::Literal(size) => Some(*size),
+            Self::Computed(size) => usize::try_from(size.value(symbol)?).ok(),
+        }
     }
 }
 
@@ -32,6 +50,7 @@ impl fmt::Display for Dim {
         match self {
             Self::Symbol(name) => f.write_str(name),
             Self::Literal(size) => write!(f, "{size}"),
+            Self::Computed(size) => write!(f, "{size}"),
         }
     }
 }

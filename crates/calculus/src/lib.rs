@@ -3,6 +3,7 @@
 //! All mathematics happens here. This crate must never print for a person (that is `typeset`) and
 //! never run at speed (that is `engine`).
 
+pub mod affine;
 pub mod candidates;
 pub mod canonical;
 pub mod check;
@@ -21,6 +22,8 @@ pub mod reference;
 pub mod rules;
 pub mod sample;
 pub mod shape;
+pub mod size;
+pub mod subscripts;
 pub mod tensor;
 
 pub use derivation::{

@@ -3,13 +3,18 @@
 
 use std::collections::HashMap;
 
-use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Name, Subscript};
+use backprove_syntax::tree::{
+    BinaryOperator, Expression, ExpressionKind, IndexDeclaration, Name, Subscript,
+};
 
-use crate::expr::{Expr, FunctionName, Node, Reduction};
+use crate::expr::{Expr, FunctionName, Node, Reduction, Tensor};
 use crate::functions::Notation;
-use crate::index::Index;
+use crate::index::{Dim, Index};
 use crate::matrix::{negative, number};
 use crate::number::Number;
+use crate::program::Equation;
+use crate::size::{Part, Size};
+use crate::subscripts::{needs_extent, reading};
 
 /// The letters that stand in when a wish is taken.
 const SPARE: [&str; 20] = [
@@ -80,42 +85,82 @@ impl Letters {
 /// assert_eq!(backprove_syntax::format_expression(&tree), "sum[i](x[i])");
 /// ```
 pub fn index_form(expr: &Expr, letters: &Letters) -> Expression {
-    let below = |part: &Expr| index_form(part, letters);
-    let index = |index: &Index| Expression::name(letters.get(index));
-    let reduction = |name: &str, bound: &[Index], body: &Expr| {
-        Expression::made(ExpressionKind::Reduction {
-            function: Name::made(name),
-            indices: bound
-                .iter()
-                .map(|index| Name::made(letters.get(index)))
-                .collect(),
-            body: Box::new(below(body)),
-        })
-    };
+    written(expr, &Names::of(letters))
+}
+
+/// The indices on the left of an equation, with their extents where its right side does not show them.
+pub fn left_side(equation: &Equation, letters: &Letters) -> Vec<IndexDeclaration> {
+    let indices = equation.indices.iter();
+    indices
+        .map(|index| declared(index, &equation.body, letters))
+        .collect()
+}
+
+fn declared(index: &Index, body: &Expr, letters: &Letters) -> IndexDeclaration {
+    IndexDeclaration {
+        extent: needs_extent(index, body).then(|| extent(index.extent())),
+        ..IndexDeclaration::made(letters.get(index))
+    }
+}
+
+/// What is written for each index: its letter, or the position that it stands for.
+#[derive(Clone)]
+struct Names<'a> {
+    letters: &'a Letters,
+    positions: Vec<(Index, Expression)>,
+}
+
+impl<'a> Names<'a> {
+    fn of(letters: &'a Letters) -> Self {
+        Self {
+            letters,
+            positions: Vec::new(),
+        }
+    }
+
+    fn index(&self, index: &Index) -> Expression {
+        let mut positions = self.positions.iter();
+        let position = positions.find(|(own, _)| own == index);
+        position.map_or_else(
+            || Expression::name(self.letters.get(index)),
+            |(_, position)| position.clone(),
+        )
+    }
+
+    fn element(&self, tensor: &Tensor, at: &[Index]) -> Expression {
+        let name = Expression::name(tensor.name());
+        if at.is_empty() {
+            return name;
+        }
+        let items = at.iter().map(|at| Subscript::At(self.index(at)));
+        Expression::made(ExpressionKind::Subscript(Box::new(name), items.collect()))
+    }
+}
+
+fn written(expr: &Expr, names: &Names) -> Expression {
+    let below = |part: &Expr| written(part, names);
     match expr.node() {
         Node::Number(value) => number(*value),
-        Node::Extent(dim) => Expression::name(dim.to_string()),
-        Node::Access(tensor, at) if at.is_empty() => Expression::name(tensor.name()),
-        Node::Access(tensor, at) => {
-            let items = at.iter().map(|at| Subscript::At(index(at))).collect();
-            let base = Box::new(Expression::name(tensor.name()));
-            Expression::made(ExpressionKind::Subscript(base, items))
+        Node::Extent(dim) => extent(dim),
+        Node::Position(position) => names.index(position),
+        Node::Access(tensor, at) => names.element(tensor, at),
+        Node::Delta(left, right) => {
+            Expression::call("delta", [names.index(left), names.index(right)])
         }
-        Node::Delta(left, right) => Expression::call("delta", [index(left), index(right)]),
         Node::Indicator(position, value) => {
-            Expression::binary(BinaryOperator::Equal, index(position), below(value))
+            Expression::binary(BinaryOperator::Equal, names.index(position), below(value))
         }
-        Node::Sum(bound, body) => reduction("sum", bound, body),
+        Node::Sum(bound, body) => sum(bound, body, names),
         Node::Reduce(kind, bound, body) => {
             let name = match kind {
                 Reduction::Maximum => "max",
                 Reduction::Minimum => "min",
                 Reduction::Product => "prod",
             };
-            reduction(name, bound, body)
+            reduction(name, bound, body, names)
         }
-        Node::Product(_) | Node::Power(..) => product(expr, letters),
-        Node::Add(_) => addition(expr, letters),
+        Node::Product(_) | Node::Power(..) => product(expr, names),
+        Node::Add(_) => addition(expr, names),
         Node::Call(callee, arguments) => {
             let arguments: Vec<Expression> = arguments.iter().map(below).collect();
             if let (FunctionName::Known(function), [left, right]) =
@@ -129,16 +174,48 @@ pub fn index_form(expr: &Expr, letters: &Letters) -> Expression {
             Expression::call(&format!("{}{primes}", callee.name()), arguments)
         }
         Node::Derivative(body, tensor, at) => {
-            let items = at.iter().map(|at| Subscript::At(index(at))).collect();
-            let base = Box::new(Expression::name(tensor.name()));
-            let by = if at.is_empty() {
-                *base
-            } else {
-                Expression::made(ExpressionKind::Subscript(base, items))
-            };
-            Expression::call("d", [below(body), by])
+            Expression::call("d", [below(body), names.element(tensor, at)])
         }
     }
+}
+
+/// A sum; what reads as an element at a position is written as one.
+fn sum(bound: &[Index], body: &Expr, names: &Names) -> Expression {
+    let Some(reading) = reading(bound, body) else {
+        return reduction("sum", bound, body, names);
+    };
+    let mut inner = names.clone();
+    for (index, position) in &reading.at {
+        let position = written(position, names);
+        inner.positions.push((index.clone(), position));
+    }
+    if reading.bound.is_empty() {
+        return written(&reading.body, &inner);
+    }
+    let declared = reading.bound.iter().map(|index| {
+        // Where an index stands only in positions that were read, nothing shows its extent.
+        let mut declaration = declared(index, body, names.letters);
+        if !reading.body.depends_on(index) {
+            declaration.extent = Some(extent(index.extent()));
+        }
+        declaration
+    });
+    Expression::made(ExpressionKind::Reduction {
+        function: Name::made("sum"),
+        indices: declared.collect(),
+        body: Box::new(written(&reading.body, &inner)),
+    })
+}
+
+fn reduction(name: &str, bound: &[Index], body: &Expr, names: &Names) -> Expression {
+    let declared = bound
+        .iter()
+        .map(|index| declared(index, body, names.letters));
+    Expression::made(ExpressionKind::Reduction {
+        function: Name::made(name),
+        indices: declared.collect(),
+        body: Box::new(written(body, names)),
+    })
 }
 
 /// The operator of a relation's sign.
@@ -153,24 +230,56 @@ pub fn relation(sign: &str) -> BinaryOperator {
     }
 }
 
-fn addition(expr: &Expr, letters: &Letters) -> Expression {
+/// An extent as text of the language: `N - U + 1`.
+pub fn extent(dim: &Dim) -> Expression {
+    size(&Size::of(dim))
+}
+
+fn size(size: &Size) -> Expression {
+    let mut total: Option<Expression> = None;
+    for (coefficient, parts) in size.terms() {
+        let factors = parts.iter().map(|part| match part {
+            Part::Symbol(name) => Expression::name(&**name),
+            Part::Quotient(above, below) => Expression::binary(
+                BinaryOperator::FloorDivide,
+                self::size(above),
+                self::size(below),
+            ),
+        });
+        let magnitude = i64::try_from(coefficient.unsigned_abs()).unwrap_or(i64::MAX);
+        let number = (magnitude != 1 || parts.is_empty()).then(|| Expression::integer(magnitude));
+        let multiply = |left, right| Expression::binary(BinaryOperator::Multiply, left, right);
+        let Some(term) = number.into_iter().chain(factors).reduce(multiply) else {
+            continue;
+        };
+        total = Some(match total {
+            None if coefficient < 0 => negative(term),
+            None => term,
+            Some(sum) if coefficient < 0 => Expression::binary(BinaryOperator::Subtract, sum, term),
+            Some(sum) => Expression::binary(BinaryOperator::Add, sum, term),
+        });
+    }
+    total.unwrap_or_else(|| Expression::integer(0))
+}
+
+fn addition(expr: &Expr, names: &Names) -> Expression {
     let mut total: Option<Expression> = None;
     for term in expr.written_terms() {
         let is_negative = term.split_coefficient().0.is_negative();
         total = Some(match total {
-            None => index_form(&term, letters),
+            None => written(&term, names),
             Some(sum) if is_negative => {
-                let positive = index_form(&term.negate(), letters);
+                let positive = written(&term.negate(), names);
                 Expression::binary(BinaryOperator::Subtract, sum, positive)
             }
-            Some(sum) => Expression::binary(BinaryOperator::Add, sum, index_form(&term, letters)),
+            Some(sum) => Expression::binary(BinaryOperator::Add, sum, written(&term, names)),
         });
     }
     total.unwrap_or_else(|| Expression::integer(0))
 }
 
 /// A product with its sign in front and its negative powers below a division.
-fn product(expr: &Expr, letters: &Letters) -> Expression {
+fn product(expr: &Expr, names: &Names) -> Expression {
     let (coefficient, rest) = expr.split_coefficient();
     let is_negative = coefficient.is_negative();
     let magnitude = if is_negative {
@@ -191,9 +300,9 @@ fn product(expr: &Expr, letters: &Letters) -> Expression {
         let (base, exponent) = factor.split_power();
         let (value, _) = exponent.split_coefficient();
         if value.is_negative() {
-            below.push(power(&base, &exponent.negate(), letters));
+            below.push(power(&base, &exponent.negate(), names));
         } else {
-            above.push(power(&base, &exponent, letters));
+            above.push(power(&base, &exponent, names));
         }
     }
     let multiply = |factors: Vec<Expression>| {
@@ -207,11 +316,11 @@ fn product(expr: &Expr, letters: &Letters) -> Expression {
     if is_negative { negative(tree) } else { tree }
 }
 
-fn power(base: &Expr, exponent: &Expr, letters: &Letters) -> Expression {
-    let tree = index_form(base, letters);
+fn power(base: &Expr, exponent: &Expr, names: &Names) -> Expression {
+    let tree = written(base, names);
     match exponent.node() {
         Node::Number(value) if value.is_one() => tree,
         Node::Number(value) if *value == Number::ratio(1, 2) => Expression::call("sqrt", [tree]),
-        _ => Expression::binary(BinaryOperator::Power, tree, index_form(exponent, letters)),
+        _ => Expression::binary(BinaryOperator::Power, tree, written(exponent, names)),
     }
 }

@@ -59,12 +59,11 @@ impl Program {
 
     /// Whether `name` is taken by a tensor, a function or a symbolic size.
     pub fn is_taken(&self, name: &str) -> bool {
-        use crate::index::Dim;
         let size = |tensor: &Tensor| {
             tensor
                 .dims()
                 .iter()
-                .any(|dim| matches!(dim, Dim::Symbol(symbol) if &**symbol == name))
+                .any(|dim| dim.symbols().iter().any(|symbol| &**symbol == name))
         };
         self.tensor(name).is_some()
             || self.functions.iter().any(|function| &**function == name)

@@ -7,6 +7,9 @@ use crate::index::Dim;
 use crate::program::Program;
 use crate::reference::{Array, Field, Scalar, Sizes, identity, mix};
 
+/// Sets of sizes that are tried until one has room for every computed extent.
+const MOST_ATTEMPTS: usize = 1024;
+
 /// From where the elements of a tensor without facts are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Region {
@@ -48,7 +51,11 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
         found.tensor(&equation.target);
         found.expr(&equation.body);
     }
-    let Extents { symbols, literals } = found;
+    let Extents {
+        symbols,
+        literals,
+        computed,
+    } = found;
     let pairs = [(3, 2), (4, 5), (2, 3), (5, 4)];
     let further = (6..).map(|value| (value, value ^ 1));
     let free = pairs.into_iter().chain(further);
@@ -58,13 +65,46 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
         sets[0].set(symbol, first);
         sets[1].set(symbol, second);
     }
-    sets
+    sets.map(|sizes| with_room(sizes, &computed, &literals))
+}
+
+/// The sizes, or others at which every computed extent is positive: a convolution needs windows that fit.
+fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>) -> Sizes {
+    let has_room = |sizes: &Sizes, least: usize| {
+        let mut extents = computed.iter().map(|dim| sizes.get(dim));
+        extents.all(|extent| extent.is_some_and(|extent| extent >= least))
+    };
+    let names: Vec<String> = sizes.iter().map(|(name, _)| name.to_owned()).collect();
+    let values: Vec<usize> = sizes.iter().map(|(_, value)| value).collect();
+    let mut random = Random(identity("sizes", values.iter().sum::<usize>() as u64));
+    // An extent of one hides as much as equal sizes do, so two comes first.
+    for least in [2, 1] {
+        if has_room(&sizes, least) {
+            return sizes;
+        }
+        for attempt in 0..MOST_ATTEMPTS {
+            let most = 7 + names.len() + attempt / 64;
+            let mut others = Sizes::default();
+            let mut taken = literals.clone();
+            for name in &names {
+                let value = 2 + random.below(most);
+                if taken.insert(value) {
+                    others.set(name, value);
+                }
+            }
+            if has_room(&others, least) && others.iter().count() == names.len() {
+                return others;
+            }
+        }
+    }
+    sizes
 }
 
 #[derive(Default)]
 struct Extents {
     symbols: Vec<String>,
     literals: BTreeSet<usize>,
+    computed: Vec<Dim>,
 }
 
 impl Extents {
@@ -76,6 +116,13 @@ impl Extents {
             Dim::Symbol(name) => {
                 if !self.symbols.iter().any(|own| **own == **name) {
                     self.symbols.push(name.to_string());
+                }
+            }
+            Dim::Computed(_) => {
+                let symbols = dim.symbols().into_iter().map(Dim::Symbol);
+                symbols.for_each(|symbol| self.dim(&symbol));
+                if !self.computed.contains(dim) {
+                    self.computed.push(dim.clone());
                 }
             }
         }

@@ -74,13 +74,9 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn extent(&self, dim: &Dim) -> Result<usize, Error> {
-        let size = match dim {
-            Dim::Literal(size) => *size,
-            Dim::Symbol(name) => *self
-                .sizes
-                .get(&**name)
-                .ok_or_else(|| Error::new(format!("the size `{name}` has no value")))?,
-        };
+        let size = dim
+            .value(&|name| self.sizes.get(name).copied())
+            .ok_or_else(|| Error::new(format!("the size `{dim}` has no value")))?;
         if size == 0 {
             return Err(Error::new(format!("the size `{dim}` is zero")));
         }
@@ -171,6 +167,7 @@ impl Lowering<'_> {
             Node::Number(value) => Ok(Term::constant(value.to_f64())),
             Node::Extent(dim) => Ok(Term::constant(self.extent(dim)? as f64)),
             Node::Access(tensor, indices) => self.access(tensor, indices),
+            Node::Position(index) => Ok(self.position(index)?.value()),
             Node::Delta(left, right) => {
                 let (left, right) = (self.position(left)?, self.position(right)?);
                 Ok(equal(&left.value(), &right.value()))

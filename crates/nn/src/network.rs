@@ -249,14 +249,14 @@ pub(crate) fn read(text: &str) -> Result<Program, Error> {
 
 /// The elements of a tensor of these extents; nothing where a size is open.
 pub(crate) fn shape_of(tensor: &Tensor, sizes: &Sizes) -> Result<Vec<usize>, Error> {
-    let extent = |dim: &Dim| match dim {
-        Dim::Literal(extent) => Ok(*extent),
-        Dim::Symbol(symbol) => sizes.get(&**symbol).copied().ok_or_else(|| {
-            Error::argument(format!(
-                "the size {symbol} of `{}` is not known",
-                tensor.name()
-            ))
-        }),
+    let extent = |dim: &Dim| {
+        dim.value(&|symbol| sizes.get(symbol).copied())
+            .ok_or_else(|| {
+                Error::argument(format!(
+                    "the size {dim} of `{}` is not known",
+                    tensor.name()
+                ))
+            })
     };
     tensor.dims().iter().map(extent).collect()
 }
@@ -274,13 +274,20 @@ fn bind(sizes: &mut Sizes, dim: &Dim, extent: usize, what: &str) -> Result<(), E
     let known = match dim {
         Dim::Literal(known) => *known,
         Dim::Symbol(symbol) => *sizes.entry(symbol.to_string()).or_insert(extent),
+        // What follows from other sizes is worked out once these are known.
+        Dim::Computed(size) => {
+            let value = size.value(&|symbol| sizes.get(symbol).copied());
+            value
+                .and_then(|value| usize::try_from(value).ok())
+                .unwrap_or(extent)
+        }
     };
     if known == extent {
         return Ok(());
     }
     let name = match dim {
         Dim::Literal(_) => String::new(),
-        Dim::Symbol(symbol) => format!(" for {symbol}"),
+        Dim::Symbol(_) | Dim::Computed(_) => format!(" for {dim}"),
     };
     Err(Error::argument(format!(
         "the program has {known}{name}, but there are {extent} {what}"

@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use crate::parser::is_library;
 use crate::tree::{
-    Argument, BinaryOperator, Declaration, Definition, Expression, ExpressionKind, Module, Name,
-    Program, Statement, Subscript, UnaryOperator,
+    Argument, BinaryOperator, Declaration, Definition, Expression, ExpressionKind,
+    IndexDeclaration, Module, Program, Statement, Subscript, UnaryOperator,
 };
 
 /// The canonical text of an expression.
@@ -124,14 +124,7 @@ impl Writer {
         self.push(&definition.name.text);
         if let Some(indices) = &definition.indices {
             self.push("[");
-            for (position, index) in indices.iter().enumerate() {
-                self.push(if position == 0 { "" } else { ", " });
-                self.push(&index.name.text);
-                if let Some(extent) = &index.extent {
-                    self.push(": ");
-                    self.expression(extent, Level::Comparison);
-                }
-            }
+            self.indices(indices);
             self.push("]");
         }
         self.push(" = ");
@@ -253,7 +246,7 @@ impl Writer {
             } => {
                 self.push(&function.text);
                 self.push("[");
-                self.names(indices);
+                self.indices(indices);
                 self.push("](");
                 self.expression(body, Level::Comparison);
                 self.push(")");
@@ -347,10 +340,14 @@ impl Writer {
         }
     }
 
-    fn names(&mut self, names: &[Name]) {
-        for (position, name) in names.iter().enumerate() {
+    fn indices(&mut self, indices: &[IndexDeclaration]) {
+        for (position, index) in indices.iter().enumerate() {
             self.push(if position == 0 { "" } else { ", " });
-            self.push(&name.text);
+            self.push(&index.name.text);
+            if let Some(extent) = &index.extent {
+                self.push(": ");
+                self.expression(extent, Level::Comparison);
+            }
         }
     }
 }
@@ -362,9 +359,10 @@ fn level(expression: &Expression) -> Level {
         ExpressionKind::Unary(..) => Level::Unary,
         ExpressionKind::Binary(operator, ..) => match operator {
             BinaryOperator::Add | BinaryOperator::Subtract => Level::Sum,
-            BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::MatrixMultiply => {
-                Level::Product
-            }
+            BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::FloorDivide
+            | BinaryOperator::MatrixMultiply => Level::Product,
             BinaryOperator::Power => Level::Power,
             BinaryOperator::Less
             | BinaryOperator::LessEqual
@@ -381,9 +379,10 @@ fn level(expression: &Expression) -> Level {
 fn operand_levels(operator: BinaryOperator) -> (Level, Level) {
     match operator {
         BinaryOperator::Add | BinaryOperator::Subtract => (Level::Sum, Level::Product),
-        BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::MatrixMultiply => {
-            (Level::Product, Level::Unary)
-        }
+        BinaryOperator::Multiply
+        | BinaryOperator::Divide
+        | BinaryOperator::FloorDivide
+        | BinaryOperator::MatrixMultiply => (Level::Product, Level::Unary),
         BinaryOperator::Power => (Level::Postfix, Level::Unary),
         _ => (Level::Sum, Level::Sum),
     }

@@ -2,7 +2,8 @@
 
 use crate::source::Span;
 use crate::tree::{
-    Argument, Declaration, Expression, ExpressionKind, Name, Program, Statement, Subscript,
+    Argument, Declaration, Expression, ExpressionKind, IndexDeclaration, Name, Program, Statement,
+    Subscript,
 };
 
 impl Expression {
@@ -34,10 +35,8 @@ fn clear_statement(statement: &mut Statement) {
         Statement::Declaration(declaration) => clear_declaration(declaration),
         Statement::Definition(definition) => {
             clear_name(&mut definition.name);
-            for index in definition.indices.iter_mut().flatten() {
-                clear_name(&mut index.name);
-                index.extent.iter_mut().for_each(clear);
-            }
+            let indices = definition.indices.iter_mut().flatten();
+            indices.for_each(clear_index);
             clear(&mut definition.value);
             definition.span = Span::default();
         }
@@ -64,6 +63,11 @@ fn clear_declaration(declaration: &mut Declaration) {
 
 fn clear_name(name: &mut Name) {
     name.span = Span::default();
+}
+
+fn clear_index(index: &mut IndexDeclaration) {
+    clear_name(&mut index.name);
+    index.extent.iter_mut().for_each(clear);
 }
 
 fn clear_arguments(arguments: &mut [Argument]) {
@@ -118,7 +122,7 @@ fn clear(expression: &mut Expression) {
             body,
         } => {
             clear_name(function);
-            indices.iter_mut().for_each(clear_name);
+            indices.iter_mut().for_each(clear_index);
             clear(body);
         }
         ExpressionKind::Tuple(items) | ExpressionKind::List(items) => {

@@ -75,7 +75,7 @@ pub struct Definition {
     pub span: Span,
 }
 
-/// An index on the left of a definition, with its extent where it cannot be inferred: `i: N-U+1`.
+/// An index on the left of a definition or of a reduction, with its extent where it cannot be inferred: `i: N-U+1`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexDeclaration {
     /// The index.
@@ -154,12 +154,12 @@ pub enum ExpressionKind {
     },
     /// `x.shape` and other attributes without a call, `.T` excepted.
     Attribute(Box<Expression>, Name),
-    /// `sum[k, l](body)`, `max[k](body)`, `prod[k](body)`.
+    /// `sum[k, l](body)`, `max[k](body)`, `prod[k: 3](body)`.
     Reduction {
         /// `sum`, `max`, …
         function: Name,
-        /// The bound indices.
-        indices: Vec<Name>,
+        /// The bound indices, with their extents where these cannot be inferred.
+        indices: Vec<IndexDeclaration>,
         /// What is reduced.
         body: Box<Expression>,
     },
@@ -227,6 +227,8 @@ pub enum BinaryOperator {
     Multiply,
     /// `/`
     Divide,
+    /// `//`, the quotient rounded down
+    FloorDivide,
     /// `@`
     MatrixMultiply,
     /// `**`, also written `^`
@@ -253,6 +255,7 @@ impl BinaryOperator {
             Self::Subtract => "-",
             Self::Multiply => "*",
             Self::Divide => "/",
+            Self::FloorDivide => "//",
             Self::MatrixMultiply => "@",
             Self::Power => "**",
             Self::Less => "<",
@@ -331,6 +334,16 @@ impl Expression {
             function: Name::made(function),
             arguments: positional.chain(named).collect(),
         })
+    }
+}
+
+impl IndexDeclaration {
+    /// An index that was not written by a user, its extent inferred.
+    pub fn made(name: impl Into<String>) -> Self {
+        Self {
+            name: Name::made(name),
+            extent: None,
+        }
     }
 }
 

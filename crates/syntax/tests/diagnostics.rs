@@ -62,7 +62,6 @@ fn transposes_and_products_as_on_paper() {
         ),
         ("Y = a * b c", "missing-operator `b c` => Y = a * b @ c"),
         ("Y = X .* W", "dotted-operator `.*` => Y = X * W"),
-        ("Y = a // b", "floor-division `//` => Y = a / b"),
     ]);
     gives(
         "X[S, M]; Y = X(X + 1) + X'(X)",

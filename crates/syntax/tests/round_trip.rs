@@ -25,6 +25,12 @@ fn index() -> impl Strategy<Value = Name> + Clone {
     name(&["i", "k", "s", "n_1"])
 }
 
+fn declared_index(
+    extent: impl Strategy<Value = Expression> + Clone,
+) -> impl Strategy<Value = IndexDeclaration> {
+    (index(), option::of(extent)).prop_map(|(name, extent)| IndexDeclaration { name, extent })
+}
+
 fn leaf(names: &'static [&'static str]) -> BoxedStrategy<Expression> {
     let numbers = &["0", "2", "1.5", "1e-5", ".5", "1.", "2.5E3"][..];
     prop_oneof![
@@ -38,14 +44,15 @@ fn leaf(names: &'static [&'static str]) -> BoxedStrategy<Expression> {
 
 fn binary_operator() -> impl Strategy<Value = BinaryOperator> {
     use BinaryOperator::{
-        Add, Divide, Equal, Greater, GreaterEqual, Less, LessEqual, MatrixMultiply, Multiply,
-        NotEqual, Power, Subtract,
+        Add, Divide, Equal, FloorDivide, Greater, GreaterEqual, Less, LessEqual, MatrixMultiply,
+        Multiply, NotEqual, Power, Subtract,
     };
     select(vec![
         Add,
         Subtract,
         Multiply,
         Divide,
+        FloorDivide,
         MatrixMultiply,
         Power,
         Less,
@@ -106,7 +113,7 @@ fn branch(inner: &BoxedStrategy<Expression>) -> BoxedStrategy<Expression> {
             }),
         1 => (boxed.clone(), name(&["shape", "size"]))
             .prop_map(|(base, name)| ExpressionKind::Attribute(base, name)),
-        2 => (name(&["sum", "max", "logsumexp"]), vec(index(), 1..3), boxed.clone())
+        2 => (name(&["sum", "max", "logsumexp"]), vec(declared_index(inner.clone()), 1..3), boxed.clone())
             .prop_map(|(function, indices, body)| ExpressionKind::Reduction {
                 function,
                 indices,

@@ -190,6 +190,8 @@ pub enum Fence {
     Bars,
     /// `‖ ‖`
     DoubleBars,
+    /// `⌊ ⌋`
+    Floor,
     /// `{` on the left only, as before the rows of a definition by cases.
     Cases,
 }
@@ -203,6 +205,10 @@ impl Fence {
             Self::Braces => (spelling("{", r"\{", "{"), spelling("}", r"\}", "}")),
             Self::Bars => (spelling("|", r"\lvert", "|"), spelling("|", r"\rvert", "|")),
             Self::DoubleBars => (spelling("‖", r"\lVert", "‖"), spelling("‖", r"\rVert", "‖")),
+            Self::Floor => (
+                spelling("⌊", r"\lfloor", "⌊"),
+                spelling("⌋", r"\rfloor", "⌋"),
+            ),
             Self::Cases => (spelling("{", r"\{", "{"), spelling("}", ".", "")),
         }
     }

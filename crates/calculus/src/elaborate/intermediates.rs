@@ -43,7 +43,7 @@ impl Elaborator<'_> {
         } = &tree.kind
         {
             let depth = indices.len();
-            indices.extend(bound.iter().map(|index| index.text.clone()));
+            indices.extend(bound.iter().map(|index| index.name.text.clone()));
             let body = self.named_parts(body, indices);
             indices.truncate(depth);
             return Some(Expression {

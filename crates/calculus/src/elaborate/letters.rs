@@ -81,7 +81,7 @@ fn renamed(body: &Expr, map: &HashMap<Index, Index>) -> Expr {
             let index = map.get(index).unwrap_or(index);
             Expr::indicator(index, renamed(inner, map))
         }
-        Node::Access(..) | Node::Delta(..) => body.substitute(map),
+        Node::Access(..) | Node::Delta(..) | Node::Position(_) => body.substitute(map),
         _ => body.map_children(|child| renamed(child, map)),
     }
 }

@@ -277,11 +277,7 @@ impl Elaborator<'_> {
             map.insert(parameter.name.text.clone(), tree);
         }
         for (size, (dim, _)) in sizes {
-            let tree = match dim {
-                Dim::Symbol(name) => Expression::name(&*name),
-                Dim::Literal(size) => Expression::integer(size as i64),
-            };
-            map.insert(size, tree);
+            map.insert(size, crate::notation::extent(&dim));
         }
         self.inlining.push(module.name.clone());
         let outermost = module.library && self.library_call.is_none();
@@ -571,6 +567,6 @@ fn unify(
 fn literal(dim: &Dim) -> Option<usize> {
     match dim {
         Dim::Literal(size) => Some(*size),
-        Dim::Symbol(_) => None,
+        Dim::Symbol(_) | Dim::Computed(_) => None,
     }
 }

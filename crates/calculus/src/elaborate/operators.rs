@@ -6,6 +6,7 @@ use backprove_syntax::{Diagnostic, Span};
 use super::scope::Elaborator;
 use super::suggestion;
 use super::value::{Mismatch, Value, broadcast, matrix_product};
+use crate::affine::{Affine, size_expr};
 use crate::expr::{Callee, Expr};
 use crate::functions;
 use crate::index::Dim;
@@ -18,6 +19,7 @@ fn symbol(operator: BinaryOperator) -> &'static str {
         BinaryOperator::Subtract => "-",
         BinaryOperator::Multiply => "*",
         BinaryOperator::Divide => "/",
+        BinaryOperator::FloorDivide => "//",
         BinaryOperator::MatrixMultiply => "@",
         BinaryOperator::Power => "**",
         BinaryOperator::Less => "<",
@@ -101,6 +103,7 @@ impl Elaborator<'_> {
             }
             BinaryOperator::Divide => Expr::product([left, right.reciprocal()]),
             BinaryOperator::Power => left.power(right),
+            BinaryOperator::FloorDivide => return self.floor_quotient(tree, &left, &right),
             _ => {
                 let name = comparison(operator);
                 let Some(function) = functions::find(name) else {
@@ -110,6 +113,27 @@ impl Elaborator<'_> {
                 Expr::call(Callee::known(function), vec![left, right])
             }
         })
+    }
+
+    /// `//` between sizes; of anything else it has no derivative worth the name.
+    fn floor_quotient(&mut self, tree: &Expression, left: &Expr, right: &Expr) -> Option<Expr> {
+        let sizes = [left, right].map(|side| Affine::of(side).filter(|side| side.terms.is_empty()));
+        let [Some(left), Some(right)] = sizes else {
+            let message = "`//` divides sizes, and this is none";
+            let report = Diagnostic::error("floor-division", message)
+                .label(tree.span, "divided here")
+                .help("write `/` for the quotient of numbers");
+            return self.fail(report);
+        };
+        match left.constant.floor_quotient(&right.constant) {
+            Some(quotient) => Some(size_expr(&quotient)),
+            None => {
+                let message = format!("`{}` is not known to be at least 1", right.constant);
+                self.fail(
+                    Diagnostic::error("floor-division", message).label(tree.span, "divides here"),
+                )
+            }
+        }
     }
 
     /// `@` between shapes that do not fit: says why, and which transposition fits.

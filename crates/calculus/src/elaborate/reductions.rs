@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backprove_syntax::tree::{Expression, ExpressionKind, Name};
+use backprove_syntax::tree::{Expression, ExpressionKind, IndexDeclaration, Name};
 use backprove_syntax::{Diagnostic, Span};
 
 use super::scope::Elaborator;
@@ -86,15 +86,15 @@ impl Elaborator<'_> {
     pub(super) fn lower_index_reduction(
         &mut self,
         function: &Name,
-        indices: &[Name],
+        declared: &[IndexDeclaration],
         body: &Expression,
         span: Span,
     ) -> Option<Value> {
-        for (position, index) in indices.iter().enumerate() {
+        for (position, index) in declared.iter().map(|index| &index.name).enumerate() {
             self.check_index_name(index)?;
-            if indices[..position]
+            if declared[..position]
                 .iter()
-                .any(|other| other.text == index.text)
+                .any(|other| other.name.text == index.text)
             {
                 let message = format!("the index `{}` is bound twice", index.text);
                 return self.fail(
@@ -110,11 +110,18 @@ impl Elaborator<'_> {
                 return self.fail(report);
             }
         }
-        for index in indices {
-            self.bind(&index.text, index.span, None, false);
+        let mut extents = Vec::with_capacity(declared.len());
+        for index in declared {
+            extents.push(match &index.extent {
+                Some(tree) => Some((self.extent_of(tree)?, tree.span)),
+                None => None,
+            });
+        }
+        for (index, extent) in declared.iter().zip(extents) {
+            self.bind(&index.name.text, index.name.span, extent, false);
         }
         let value = self.lower(body);
-        let closed = self.close(indices.len(), value.is_none());
+        let closed = self.close(declared.len(), value.is_none());
         let (value, closed) = (value?, closed?);
         let map: HashMap<Index, Index> = closed.iter().cloned().collect();
         let bound: Vec<Index> = closed.into_iter().map(|(_, index)| index).collect();

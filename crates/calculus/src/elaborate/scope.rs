@@ -86,10 +86,10 @@ impl<'a> Elaborator<'a> {
         let mut sizes: Vec<(String, Span)> = Vec::new();
         for tensor in program.inputs.iter().chain(extra) {
             for dim in tensor.dims() {
-                if let Dim::Symbol(name) = dim
-                    && !sizes.iter().any(|(size, _)| **size == **name)
-                {
-                    sizes.push((name.to_string(), Span::default()));
+                for name in dim.symbols() {
+                    if !sizes.iter().any(|(size, _)| **size == *name) {
+                        sizes.push((name.to_string(), Span::default()));
+                    }
                 }
             }
         }

@@ -259,10 +259,10 @@ impl Elaborator<'_> {
                 }
                 Expr::integer(if number < 0 { number + size } else { number })
             }
-            extent @ Dim::Symbol(_) if number < 0 => {
+            extent @ (Dim::Symbol(_) | Dim::Computed(_)) if number < 0 => {
                 Expr::addition([Expr::extent(extent), Expr::integer(number)])
             }
-            Dim::Symbol(_) => Expr::integer(number),
+            Dim::Symbol(_) | Dim::Computed(_) => Expr::integer(number),
         };
         if *axis.extent() == Dim::Literal(1) {
             accessed.body = without_axis(accessed.body.clone(), &axis);

@@ -51,8 +51,14 @@ pub(super) fn each_child(tree: &Expression, f: &mut dyn FnMut(&Expression)) {
         ExpressionKind::Unary(_, inner)
         | ExpressionKind::Transpose(inner)
         | ExpressionKind::Prime(inner)
-        | ExpressionKind::Attribute(inner, _)
-        | ExpressionKind::Reduction { body: inner, .. } => f(inner),
+        | ExpressionKind::Attribute(inner, _) => f(inner),
+        ExpressionKind::Reduction { indices, body, .. } => {
+            indices
+                .iter()
+                .filter_map(|index| index.extent.as_ref())
+                .for_each(&mut *f);
+            f(body);
+        }
         ExpressionKind::Binary(_, left, right) => {
             f(left);
             f(right);
@@ -110,11 +116,20 @@ pub(super) fn map_children(
             function,
             indices,
             body,
-        } => ExpressionKind::Reduction {
-            function: function.clone(),
-            indices: indices.clone(),
-            body: Box::new(f(body)?),
-        },
+        } => {
+            let mut mapped = Vec::with_capacity(indices.len());
+            for index in indices {
+                mapped.push(IndexDeclaration {
+                    name: index.name.clone(),
+                    extent: optional(index.extent.as_ref(), f)?,
+                });
+            }
+            ExpressionKind::Reduction {
+                function: function.clone(),
+                indices: mapped,
+                body: Box::new(f(body)?),
+            }
+        }
         ExpressionKind::Binary(operator, left, right) => {
             ExpressionKind::Binary(*operator, Box::new(f(left)?), Box::new(f(right)?))
         }
@@ -209,12 +224,24 @@ pub(super) fn replaced(tree: &Expression, map: &Replacements) -> Expression {
             indices,
             body,
         } => {
-            let (indices, inner) = without_capture(indices, body, map);
+            let (indices, inner) = left_side(indices, body, map);
             Some(Expression {
                 kind: ExpressionKind::Reduction {
                     function: function.clone(),
                     indices,
                     body: Box::new(replaced(body, &inner)),
+                },
+                span: tree.span,
+            })
+        }
+        ExpressionKind::Comprehension { body, index, bound } => {
+            let (indices, inner) = without_capture(std::slice::from_ref(index), body, map);
+            let index = indices.into_iter().next().unwrap_or_else(|| index.clone());
+            Some(Expression {
+                kind: ExpressionKind::Comprehension {
+                    body: Box::new(replaced(body, &inner)),
+                    index,
+                    bound: Box::new(replaced(bound, map)),
                 },
                 span: tree.span,
             })
@@ -239,7 +266,7 @@ pub(super) fn replaced(tree: &Expression, map: &Replacements) -> Expression {
     changed.unwrap_or_else(|| tree.clone())
 }
 
-/// The indices on the left of a definition and the replacements for its right side.
+/// The indices on the left of a definition or of a reduction, and the replacements for what they bind.
 pub(super) fn left_side(
     indices: &[IndexDeclaration],
     right: &Expression,
@@ -298,8 +325,14 @@ fn without_capture(
 
 /// The indices that reductions in `tree` bind.
 pub(super) fn bound_indices(tree: &Expression, names: &mut HashSet<String>) {
-    if let ExpressionKind::Reduction { indices, .. } = &tree.kind {
-        names.extend(indices.iter().map(|index| index.text.clone()));
+    match &tree.kind {
+        ExpressionKind::Reduction { indices, .. } => {
+            names.extend(indices.iter().map(|index| index.name.text.clone()));
+        }
+        ExpressionKind::Comprehension { index, .. } => {
+            names.insert(index.text.clone());
+        }
+        _ => {}
     }
     each_child(tree, &mut |child| bound_indices(child, names));
 }

@@ -1,7 +1,7 @@
 //! Scalar-valued index notation: the one representation that is derived, checked and lowered.
 //!
 //! ```text
-//! e = number | extent | X[i, k] | delta(i, k) | [i == e] | sum[i, …](e) | max[i, …](e)
+//! e = number | extent | position(i) | X[i, k] | delta(i, k) | [i == e] | sum[i, …](e) | max[i, …](e)
 //!   | e * e … | e + e … | e ** e | f(e, …) | d e / d X[i, k]
 //! ```
 //!
@@ -15,9 +15,11 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use crate::affine::Affine;
 use crate::functions::Function;
 use crate::index::{Dim, Index};
 use crate::number::Number;
+use crate::size::Size;
 
 pub use crate::tensor::{Cotangent, Fact, Tensor};
 
@@ -95,6 +97,8 @@ pub enum Node {
     Number(Number),
     /// The extent of an axis, as a number.
     Extent(Dim),
+    /// The value of an index, from zero, as a number.
+    Position(Index),
     /// One element of a tensor.
     Access(Tensor, Vec<Index>),
     /// One where the indices agree, zero elsewhere.
@@ -180,8 +184,19 @@ impl Expr {
     pub fn extent(dim: &Dim) -> Self {
         match dim {
             Dim::Literal(size) => Self::integer(*size as i64),
-            Dim::Symbol(_) => Self::new(Node::Extent(dim.clone())),
+            Dim::Symbol(_) => Self::extent_node(dim.clone()),
+            Dim::Computed(size) => crate::affine::size_expr(size),
         }
+    }
+
+    /// The extent as one node: of a symbol, or of a quotient.
+    pub(crate) fn extent_node(dim: Dim) -> Self {
+        Self::new(Node::Extent(dim))
+    }
+
+    /// The value of `index` as a number.
+    pub fn position(index: &Index) -> Self {
+        Self::new(Node::Position(index.clone()))
     }
 
     /// `tensor[indices]`.
@@ -199,8 +214,35 @@ impl Expr {
         }
     }
 
-    /// One where `index` equals `value`.
+    /// One where `index` equals `value`; Kronecker's delta where the value is an index of the same extent.
     pub fn indicator(index: &Index, value: Self) -> Self {
+        if let Node::Position(other) = value.node()
+            && other.extent() == index.extent()
+        {
+            return Self::delta(index, other);
+        }
+        if value.depends_on(index)
+            && let Some(affine) = Affine::of(&value)
+            && affine.coefficient(index).as_integer() == Some(1)
+        {
+            // The index cancels: the equation is one between the others.
+            let rest = affine.minus(&Affine::index(index));
+            if rest.terms.is_empty()
+                && let Some(constant) = rest.constant.as_integer()
+            {
+                return if constant == 0 {
+                    Self::one()
+                } else {
+                    Self::zero()
+                };
+            }
+            let mut others = rest.terms.iter().map(|(other, _)| other);
+            if let Some((other, solved)) =
+                others.find_map(|other| Some((other, rest.solved_for(other)?)))
+            {
+                return Self::indicator(other, solved.expr());
+            }
+        }
         Self::new(Node::Indicator(index.clone(), value))
     }
 
@@ -352,6 +394,25 @@ impl Expr {
     }
 }
 
+/// A hash of the equation `affine == 0` that sees neither names, nor order, nor a sign in front of the whole.
+fn equation_signature(affine: &Affine) -> u64 {
+    let signed = |sign: i64| {
+        let part = |extent: Option<&Dim>, coefficient: &Size| {
+            let mut hasher = DefaultHasher::new();
+            (extent, coefficient.times(&Size::integer(sign))).hash(&mut hasher);
+            hasher.finish()
+        };
+        let terms = affine.terms.iter();
+        terms.fold(
+            part(None, &affine.constant),
+            |total, (index, coefficient)| {
+                total.wrapping_add(part(Some(index.extent()), coefficient))
+            },
+        )
+    };
+    signed(1) ^ signed(-1)
+}
+
 fn signature(node: &Node) -> u64 {
     let mut hasher = DefaultHasher::new();
     std::mem::discriminant(node).hash(&mut hasher);
@@ -372,7 +433,14 @@ fn signature(node: &Node) -> u64 {
         Node::Extent(dim) => dim.hash(&mut hasher),
         Node::Access(tensor, _) => tensor.hash(&mut hasher),
         Node::Delta(left, right) => extents(&[left.clone(), right.clone()]).hash(&mut hasher),
-        Node::Indicator(index, value) => (index.extent(), value.signature()).hash(&mut hasher),
+        Node::Position(index) => index.extent().hash(&mut hasher),
+        Node::Indicator(index, value) => match Affine::of(value) {
+            // Whichever index stands on the left, it is the same equation.
+            Some(affine) => {
+                equation_signature(&affine.minus(&Affine::index(index))).hash(&mut hasher);
+            }
+            None => (index.extent(), value.signature()).hash(&mut hasher),
+        },
         Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
             (extents(indices), body.signature()).hash(&mut hasher);
         }
@@ -406,6 +474,7 @@ impl fmt::Debug for Expr {
         match self.node() {
             Node::Number(value) => write!(f, "{value}"),
             Node::Extent(dim) => write!(f, "|{dim}|"),
+            Node::Position(index) => write!(f, "{index:?}"),
             Node::Access(tensor, indices) => write!(f, "{tensor:?}{indices:?}"),
             Node::Delta(left, right) => write!(f, "δ({left:?}, {right:?})"),
             Node::Indicator(index, value) => write!(f, "[{index:?} == {value:?}]"),

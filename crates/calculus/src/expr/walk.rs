@@ -12,7 +12,11 @@ impl Expr {
     /// The direct parts, in order.
     pub fn children(&self) -> Vec<&Self> {
         match self.node() {
-            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => Vec::new(),
+            Node::Number(_)
+            | Node::Extent(_)
+            | Node::Position(_)
+            | Node::Access(..)
+            | Node::Delta(..) => Vec::new(),
             Node::Indicator(_, body)
             | Node::Sum(_, body)
             | Node::Reduce(_, _, body)
@@ -29,7 +33,11 @@ impl Expr {
     pub fn with_children(&self, mut parts: Vec<Self>) -> Self {
         debug_assert_eq!(self.children().len(), parts.len());
         match self.node() {
-            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => self.clone(),
+            Node::Number(_)
+            | Node::Extent(_)
+            | Node::Position(_)
+            | Node::Access(..)
+            | Node::Delta(..) => self.clone(),
             Node::Indicator(index, _) => Self::indicator(index, parts.swap_remove(0)),
             Node::Sum(indices, _) => Self::sum(indices, parts.swap_remove(0)),
             Node::Reduce(reduction, indices, _) => {
@@ -148,7 +156,7 @@ impl Expr {
                 note(left, bound);
                 note(right, bound);
             }
-            Node::Indicator(index, _) => note(index, bound),
+            Node::Indicator(index, _) | Node::Position(index) => note(index, bound),
             Node::Derivative(body, _, indices) => {
                 body.collect_free(bound, free);
                 for index in indices {
@@ -177,6 +185,7 @@ impl Expr {
         match self.node() {
             Node::Access(_, indices) => indices.contains(index),
             Node::Delta(left, right) => left == index || right == index,
+            Node::Position(own) => own == index,
             Node::Indicator(position, value) => position == index || value.depends_on(index),
             Node::Derivative(body, _, indices) => indices.contains(index) || body.depends_on(index),
             Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
@@ -200,6 +209,7 @@ impl Expr {
         match self.node() {
             Node::Access(tensor, indices) => Self::access(tensor, &all(indices)),
             Node::Delta(left, right) => Self::delta(&to(left), &to(right)),
+            Node::Position(index) => Self::position(&to(index)),
             Node::Indicator(index, value) => Self::indicator(&to(index), value.substitute(map)),
             Node::Derivative(body, tensor, indices) => {
                 body.substitute(map).derivative(tensor, &all(indices))

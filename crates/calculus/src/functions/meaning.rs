@@ -150,7 +150,7 @@ fn binary(operator: BinaryOperator, left: Expr, right: Expr) -> Option<Expr> {
         BinaryOperator::Multiply => return Some(Expr::product([left, right])),
         BinaryOperator::Divide => return Some(Expr::product([left, right.reciprocal()])),
         BinaryOperator::Power => return Some(left.power(right)),
-        BinaryOperator::MatrixMultiply => return None,
+        BinaryOperator::MatrixMultiply | BinaryOperator::FloorDivide => return None,
         BinaryOperator::Less => "less",
         BinaryOperator::LessEqual => "less_equal",
         BinaryOperator::Greater => "greater",

@@ -8,6 +8,7 @@ use super::{negative, number};
 use crate::expr::{Callee, Expr, FunctionName, Node, Reduction};
 use crate::functions::Notation;
 use crate::index::Index;
+use crate::notation::extent;
 use crate::number::Number;
 
 /// The form with exactly the axes `want`; an axis on which it does not depend is filled with ones.
@@ -119,7 +120,7 @@ fn broadcast(form: &Form, want: &[Index]) -> Option<Expression> {
 fn leaf(expr: &Expr, want: &[Index]) -> Option<Expression> {
     match expr.node() {
         Node::Number(value) => Some(number(*value)),
-        Node::Extent(dim) => Some(Expression::name(dim.to_string())),
+        Node::Extent(dim) => Some(extent(dim)),
         Node::Access(tensor, indices) => {
             let name = Expression::name(tensor.name());
             match (&indices[..], want) {
@@ -129,15 +130,12 @@ fn leaf(expr: &Expr, want: &[Index]) -> Option<Expression> {
                 _ => None,
             }
         }
-        Node::Delta(left, _) => Some(Expression::call(
-            "eye",
-            [Expression::name(left.extent().to_string())],
-        )),
+        Node::Delta(left, _) => Some(Expression::call("eye", [extent(left.extent())])),
         Node::Indicator(class, value) => {
             let Node::Access(labels, at) = value.node() else {
                 return None;
             };
-            let size = Expression::name(class.extent().to_string());
+            let size = extent(class.extent());
             let rows = Expression::call("one_hot", [Expression::name(labels.name()), size]);
             match (&at[..], want) {
                 ([s], [a, b]) if s == a && class == b => Some(rows),

@@ -61,7 +61,7 @@ pub(super) fn form(expr: &Expr) -> Option<Form> {
         Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => {
             Some(Form::Leaf(expr.clone()))
         }
-        Node::Indicator(..) => Some(Form::Leaf(expr.clone())),
+        Node::Position(_) | Node::Indicator(..) => Some(Form::Leaf(expr.clone())),
         Node::Add(terms) => Some(Form::Add(terms.iter().map(form).collect::<Option<_>>()?)),
         Node::Power(base, exponent) => Some(Form::Power(
             Box::new(form(base)?),

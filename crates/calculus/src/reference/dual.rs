@@ -1,7 +1,7 @@
 //! Derivatives by dual numbers: each value beside its derivative by one element, with the table's local derivatives.
 
 use super::Scalar;
-use super::form::{Kind, Operation};
+use super::form::{Kind, Loops, Operation};
 use super::run::Run;
 use crate::expr::Reduction;
 use crate::functions::{Body, find};
@@ -22,7 +22,9 @@ impl<T: Scalar> Run<'_, T> {
                 let hit = self.offset(place) == by.1;
                 (self.value(entry), if hit { T::ONE } else { T::ZERO })
             }
-            Operation::Delta(..) | Operation::Indicator(..) => (self.value(entry), T::ZERO),
+            Operation::Position(_) | Operation::Delta(..) | Operation::Indicator(..) => {
+                (self.value(entry), T::ZERO)
+            }
             Operation::Sum(loops, body) => {
                 let mut total = (T::ZERO, T::ZERO);
                 self.each(loops, |run| total = add(total, run.dual(*body, by)));
@@ -117,7 +119,7 @@ impl<T: Scalar> Run<'_, T> {
     fn dual_reduction(
         &mut self,
         reduction: Reduction,
-        loops: &[(usize, usize)],
+        loops: &Loops,
         body: usize,
         by: (usize, usize),
     ) -> Dual<T> {

@@ -33,10 +33,7 @@ impl Sizes {
 
     /// The value of `dim`; `None` for a symbol without one.
     pub fn get(&self, dim: &Dim) -> Option<usize> {
-        match dim {
-            Dim::Literal(size) => Some(*size),
-            Dim::Symbol(name) => self.iter().find(|(own, _)| *own == &**name).map(|(_, n)| n),
-        }
+        dim.value(&|name| self.iter().find(|(own, _)| *own == name).map(|(_, n)| n))
     }
 
     /// The shape of `tensor`; `None` where a size has no value.

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::scalar::identity;
 use super::{Differentiation, Environment, Scalar, Unevaluated};
+use crate::affine::Affine;
 use crate::expr::{Callee, Expr, FunctionName, Node, Reduction, Tensor};
 use crate::functions::{self, Body, Notation};
-use crate::index::Index;
+use crate::index::{Dim, Index};
 use crate::number::Number;
+use crate::size::Size;
 
 /// The most arguments that a function may have.
 pub(super) const ARGUMENTS: usize = 4;
@@ -19,8 +21,22 @@ const KEPT: usize = 1 << 10;
 /// Where an element stands: for each index its slot and how far apart its values stand.
 pub(super) type Place = Vec<(usize, usize)>;
 
-/// The loops of a binder: the slot and the extent of each index.
-pub(super) type Loops = Vec<(usize, usize)>;
+/// The loops of a binder.
+#[derive(Debug, Default)]
+pub(super) struct Loops {
+    /// The slot and the extent of each index that runs.
+    pub(super) running: Vec<(usize, usize)>,
+    /// The slot and the extent of each index that an indicator fixes, and at what, in the order in which they depend
+    /// on each other.
+    pub(super) fixed: Vec<(usize, usize, Linear)>,
+}
+
+/// A value that is affine in indices: a constant, and slots with their coefficients.
+#[derive(Debug)]
+pub(super) struct Linear {
+    pub(super) constant: i64,
+    pub(super) terms: Vec<(usize, i64)>,
+}
 
 /// One operation; numbers that refer to others are positions in [`Form::entries`].
 #[derive(Debug)]
@@ -31,6 +47,8 @@ pub(super) enum Operation<T> {
         place: Place,
     },
     Delta(usize, usize),
+    /// The value of an index.
+    Position(usize),
     Indicator(usize, usize),
     Sum(Loops, usize),
     Reduce(Reduction, Loops, usize),
@@ -240,6 +258,10 @@ impl<T: Scalar> Builder<'_, T> {
                 let (array, place, free) = self.element(tensor, indices)?;
                 (Operation::Read { array, place }, free, 1 << array)
             }
+            Node::Position(index) => {
+                let slot = self.slot(index)?;
+                (Operation::Position(slot), 1 << slot, 0)
+            }
             Node::Delta(left, right) => {
                 let (left, right) = (self.slot(left)?, self.slot(right)?);
                 (Operation::Delta(left, right), 1 << left | 1 << right, 0)
@@ -251,11 +273,12 @@ impl<T: Scalar> Builder<'_, T> {
                 (Operation::Indicator(slot, value), free | 1 << slot, reads)
             }
             Node::Sum(indices, body) => {
-                let (loops, body, free) = self.binder(indices, body)?;
+                let fixed = fixed(indices, body);
+                let (loops, body, free) = self.binder(indices, &fixed, body)?;
                 (Operation::Sum(loops, body), free, self.entries[body].reads)
             }
             Node::Reduce(reduction, indices, body) => {
-                let (loops, body, free) = self.binder(indices, body)?;
+                let (loops, body, free) = self.binder(indices, &[], body)?;
                 let reads = self.entries[body].reads;
                 (Operation::Reduce(*reduction, loops, body), free, reads)
             }
@@ -409,24 +432,49 @@ impl<T: Scalar> Builder<'_, T> {
     fn binder(
         &mut self,
         indices: &[Index],
+        fixed: &[(Index, Affine)],
         body: &Expr,
     ) -> Result<(Loops, usize, u128), Unevaluated> {
         let outside = self.scope;
         let mut bound = 0_u128;
-        let mut loops = Loops::with_capacity(indices.len());
+        let mut loops = Loops::default();
         for index in indices {
             let slot = self.open(index)?;
             if (outside | bound) >> slot & 1 == 1 {
                 return Err(Unevaluated::Unsupported("an index that is bound twice"));
             }
             bound |= 1 << slot;
-            loops.push((slot, self.slots[slot].1));
+            if fixed.iter().all(|(own, _)| own != index) {
+                loops.running.push((slot, self.slots[slot].1));
+            }
         }
         self.scope = outside | bound;
+        for (index, value) in fixed {
+            let slot = self.slot(index)?;
+            let value = self.linear(value)?;
+            loops.fixed.push((slot, self.slots[slot].1, value));
+        }
         let body = self.build(body);
         self.scope = outside;
         let body = body?;
         Ok((loops, body, self.entries[body].free & !bound))
+    }
+
+    fn linear(&self, affine: &Affine) -> Result<Linear, Unevaluated> {
+        let sizes = self.environment.sizes();
+        let number = |size: &Size| {
+            let symbol = |name: &str| sizes.get(&Dim::symbol(name));
+            let value = size.value(&symbol);
+            value.ok_or_else(|| Unevaluated::Unknown(size.to_string()))
+        };
+        let mut terms = Vec::with_capacity(affine.terms.len());
+        for (index, coefficient) in &affine.terms {
+            terms.push((self.slot(index)?, number(coefficient)?));
+        }
+        Ok(Linear {
+            constant: number(&affine.constant)?,
+            terms,
+        })
     }
 
     fn element(
@@ -467,4 +515,30 @@ impl<T: Scalar> Builder<'_, T> {
             (free | entry.free, reads | entry.reads)
         })
     }
+}
+
+/// The bound indices that the indicators among the factors of a sum fix, each with its value: only one pass of such a
+/// loop is not zero.
+fn fixed(indices: &[Index], body: &Expr) -> Vec<(Index, Affine)> {
+    let mut fixed: Vec<(Index, Affine)> = Vec::new();
+    for factor in body.factors() {
+        let Node::Indicator(index, value) = factor.node() else {
+            continue;
+        };
+        let Some(value) = Affine::of(value) else {
+            continue;
+        };
+        let equation = value.minus(&Affine::index(index));
+        let solved = indices.iter().find_map(|bound| {
+            let used = |(own, value): &(Index, Affine)| {
+                own == bound || value.terms.iter().any(|(other, _)| other == bound)
+            };
+            if fixed.iter().any(used) {
+                return None;
+            }
+            Some((bound.clone(), equation.solved_for(bound)?))
+        });
+        fixed.extend(solved);
+    }
+    fixed
 }

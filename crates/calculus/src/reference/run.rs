@@ -1,6 +1,6 @@
 //! Evaluation of a form with loops, and derivatives by central differences.
 
-use super::form::{ARGUMENTS, Form, Kind, Operation};
+use super::form::{ARGUMENTS, Form, Kind, Linear, Loops, Operation};
 use super::{Array, Differentiation, Environment, Scalar, Unevaluated};
 use crate::expr::Reduction;
 
@@ -113,6 +113,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                     .filter(|(other, at, _)| other == array && *at == offset)
                     .fold(value, |value, (_, _, by)| value.plus(*by))
             }
+            Operation::Position(slot) => T::whole(self.slots[*slot] as i64),
             Operation::Delta(left, right) => unit(self.slots[*left] == self.slots[*right]),
             Operation::Indicator(slot, value) => {
                 let position = T::whole(self.slots[*slot] as i64);
@@ -216,16 +217,19 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Runs `body` for all values of the indices of `loops`.
-    pub(super) fn each(&mut self, loops: &[(usize, usize)], mut body: impl FnMut(&mut Self)) {
-        if loops.iter().any(|(_, extent)| *extent == 0) {
+    pub(super) fn each(&mut self, loops: &Loops, mut body: impl FnMut(&mut Self)) {
+        let running = &loops.running;
+        if running.iter().any(|(_, extent)| *extent == 0) {
             return;
         }
-        for (slot, _) in loops {
+        for (slot, _) in running {
             self.slots[*slot] = 0;
         }
         loop {
-            body(self);
-            let mut rest = loops.iter().rev();
+            if self.fix(&loops.fixed) {
+                body(self);
+            }
+            let mut rest = running.iter().rev();
             loop {
                 let Some((slot, extent)) = rest.next() else {
                     return;
@@ -237,6 +241,22 @@ impl<'a, T: Scalar> Run<'a, T> {
                 self.slots[*slot] = 0;
             }
         }
+    }
+
+    /// Puts the indices that indicators fix where these say; false where that is outside the extent.
+    fn fix(&mut self, fixed: &[(usize, usize, Linear)]) -> bool {
+        fixed.iter().all(|(slot, extent, value)| {
+            let terms = value.terms.iter();
+            let position = terms.fold(value.constant, |sum, (slot, coefficient)| {
+                sum + coefficient * self.slots[*slot] as i64
+            });
+            let position = usize::try_from(position).ok();
+            let Some(position) = position.filter(|position| position < extent) else {
+                return false;
+            };
+            self.slots[*slot] = position;
+            true
+        })
     }
 
     /// The derivative by central differences, extrapolated from two step sizes. Where they disagree, or where the

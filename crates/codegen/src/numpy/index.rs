@@ -81,6 +81,12 @@ impl Writer<'_> {
                     .ok_or_else(|| unwritten(&format!("`{}`", tensor.name())))?;
                 diagonal(tree, at)
             }
+            Node::Position(index) => {
+                let size = self.size(index.extent());
+                let tree = python::call("np.arange", [size]);
+                let axes = vec![index.clone()];
+                Ok(Array { tree, axes })
+            }
             Node::Delta(left, right) => {
                 let size = self.size(left.extent());
                 let place = |index: &Index| want.iter().position(|own| own == index);

@@ -90,8 +90,8 @@ fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<usize> {
             _ => None,
         });
         for dim in tensor.dims().iter().chain(labels) {
-            if let Dim::Symbol(symbol) = dim {
-                writer.names.add(symbol, symbol);
+            for symbol in dim.symbols() {
+                writer.names.add(&symbol, &symbol);
             }
         }
     }

@@ -32,8 +32,9 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
     let mut seen = HashSet::new();
     let symbols: Vec<String> = dims
         .into_iter()
-        .filter(|dim| matches!(dim, Dim::Symbol(_)) && seen.insert((*dim).clone()))
-        .map(|dim| backprove_syntax::format_expression(&writer.size(dim)))
+        .flat_map(Dim::symbols)
+        .filter(|symbol| seen.insert(symbol.clone()))
+        .map(|symbol| backprove_syntax::format_expression(&writer.size(&Dim::Symbol(symbol))))
         .collect();
     if !symbols.is_empty() {
         let values: Vec<String> = (2..symbols.len() + 2)

@@ -4,8 +4,10 @@
 use std::collections::HashSet;
 
 use backprove_calculus::functions::{self, Body};
-use backprove_calculus::{Callee, Dim, Expr, Function, FunctionName, Node, Program, Tensor};
-use backprove_syntax::tree::Expression;
+use backprove_calculus::{
+    Callee, Dim, Expr, Function, FunctionName, Node, Program, Tensor, notation,
+};
+use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_syntax::{Diagnostic, format_expression};
 
 use super::names::Names;
@@ -89,6 +91,23 @@ impl<'a> Writer<'a> {
                 self.sizes.insert(symbol.to_string());
                 python::name(self.names.get(symbol).unwrap_or(symbol))
             }
+            Dim::Computed(_) => self.computed(&notation::extent(dim)),
+        }
+    }
+
+    /// A size that is worked out from others, its symbols by their identifiers.
+    fn computed(&mut self, tree: &Expression) -> Expression {
+        match &tree.kind {
+            ExpressionKind::Name(symbol) => self.size(&Dim::symbol(symbol)),
+            ExpressionKind::Binary(operator, left, right) => {
+                let (left, right) = (self.computed(left), self.computed(right));
+                Expression::binary(*operator, left, right)
+            }
+            ExpressionKind::Unary(operator, operand) => {
+                let operand = Box::new(self.computed(operand));
+                Expression::made(ExpressionKind::Unary(*operator, operand))
+            }
+            _ => tree.clone(),
         }
     }
 
@@ -263,6 +282,7 @@ pub(super) fn shape_text(dims: &[Dim], names: &Names) -> String {
     let size = |dim: &Dim| match dim {
         Dim::Literal(size) => size.to_string(),
         Dim::Symbol(symbol) => names.get(symbol).unwrap_or(symbol).to_owned(),
+        Dim::Computed(size) => size.to_string(),
     };
     match dims {
         [] => "scalar".to_owned(),

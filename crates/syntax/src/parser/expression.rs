@@ -61,6 +61,7 @@ impl Parser<'_> {
         loop {
             let operator = match self.kind() {
                 TokenKind::Star => BinaryOperator::Multiply,
+                TokenKind::Slash if self.floor_division() => BinaryOperator::FloorDivide,
                 TokenKind::Slash => BinaryOperator::Divide,
                 TokenKind::At => BinaryOperator::MatrixMultiply,
                 TokenKind::Unknown => return Err(Reported),
@@ -73,13 +74,19 @@ impl Parser<'_> {
                 }
                 _ => return Ok(left),
             };
-            if self.peek(1).kind == TokenKind::Slash && operator == BinaryOperator::Divide {
-                return Err(self.floor_division());
-            }
             self.advance();
+            if operator == BinaryOperator::FloorDivide {
+                self.advance();
+            }
             let right = self.unary()?;
             left = self.binary(operator, left, right)?;
         }
+    }
+
+    /// Whether two strokes side by side stand here.
+    fn floor_division(&self) -> bool {
+        let (first, second) = (self.peek(0), self.peek(1));
+        second.kind == TokenKind::Slash && first.span.end == second.span.start
     }
 
     /// Every recursion of the parser passes here, so here it is limited.
@@ -256,9 +263,9 @@ impl Parser<'_> {
             self.position += 2 * words - 1;
             return self.build(ExpressionKind::None, token.span.to(last), 0);
         }
-        if let Some(indices) = self.reduction_indices() {
+        if self.at_reduction() {
             let function = function(token.span);
-            return self.reduction(function, indices);
+            return self.reduction(function);
         }
         self.advance();
         self.build(ExpressionKind::Name(text.to_owned()), token.span, 0)
@@ -280,40 +287,40 @@ impl Parser<'_> {
         }
     }
 
-    /// The indices of `sum[k, l](`, if that is what stands here: an undeclared name, names in
-    /// brackets, and a parenthesis.
-    fn reduction_indices(&self) -> Option<Vec<Name>> {
+    /// Whether `sum[k, l: 3](` stands here: an undeclared name, indices in brackets, and a parenthesis.
+    fn at_reduction(&self) -> bool {
         if self.peek(1).kind != TokenKind::OpenBracket
             || self.known.contains(self.text(self.peek(0)))
         {
-            return None;
+            return false;
         }
-        let end = self.closers.get(self.position + 1).copied().flatten()?;
+        let Some(end) = self.closers.get(self.position + 1).copied().flatten() else {
+            return false;
+        };
         if self.at(end + 1).kind != TokenKind::OpenParenthesis {
-            return None;
+            return false;
         }
-        let mut indices = Vec::new();
-        for position in self.position + 2..end {
-            let token = self.at(position);
-            let expected = if (position - self.position).is_multiple_of(2) {
+        let first = self.position + 2;
+        let kinds = |position: usize| self.at(position).kind;
+        let only_names = (first..end).all(|position| {
+            let expected = if (position - first).is_multiple_of(2) {
                 TokenKind::Name
             } else {
                 TokenKind::Comma
             };
-            if token.kind != expected {
-                return None;
-            }
-            if token.kind == TokenKind::Name {
-                indices.push(self.name_of(token));
-            }
-        }
-        (!indices.is_empty()).then_some(indices)
+            kinds(position) == expected
+        });
+        let has_extent = kinds(first) == TokenKind::Name
+            && (first..end).any(|position| {
+                kinds(position) == TokenKind::Name && kinds(position + 1) == TokenKind::Colon
+            });
+        first < end && (only_names || has_extent)
     }
 
-    fn reduction(&mut self, function: Name, indices: Vec<Name>) -> Result<Operand, Reported> {
+    fn reduction(&mut self, function: Name) -> Result<Operand, Reported> {
         let start = function.span.start;
-        let bracket = self.position + 1;
-        self.position = self.closers[bracket].unwrap_or(bracket) + 1;
+        self.advance();
+        let indices = self.indices()?;
         let opener = self.position;
         self.advance();
         let body = self.expression()?;
@@ -435,7 +442,10 @@ fn last_factor(product: &Operand) -> &Expression {
 fn is_product(operator: BinaryOperator) -> bool {
     matches!(
         operator,
-        BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::MatrixMultiply
+        BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::FloorDivide
+            | BinaryOperator::MatrixMultiply
     )
 }
 

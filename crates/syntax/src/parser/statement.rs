@@ -200,7 +200,7 @@ impl Parser<'_> {
     }
 
     /// `[s, i: N - U + 1]`.
-    fn indices(&mut self) -> Result<Vec<IndexDeclaration>, Reported> {
+    pub(super) fn indices(&mut self) -> Result<Vec<IndexDeclaration>, Reported> {
         let opener = self.position;
         self.advance();
         let mut indices = Vec::new();

@@ -4,12 +4,13 @@
 use backprove_calculus::expr::Reduction;
 use backprove_calculus::functions::Notation;
 use backprove_calculus::number::Number;
+use backprove_calculus::size::{Part, Size};
 use backprove_calculus::{Callee, Dim, Expr, FunctionName, Index, Node, Tensor};
 
 use super::letters::Letters;
 use super::notation;
 use super::piece::{Level, Piece};
-use crate::formula::{BigOperator, Formula, Operator};
+use crate::formula::{BigOperator, Fence, Formula, Operator};
 
 /// An expression as a formula. Free indices that have no letter yet get one and keep it.
 ///
@@ -57,7 +58,31 @@ pub fn extent(dim: &Dim) -> Formula {
     match dim {
         Dim::Symbol(name) => Formula::name(name),
         Dim::Literal(size) => Formula::number(size.to_string()),
+        Dim::Computed(size) => computed(size).signed(),
     }
+}
+
+/// A size that is worked out from others, as `N − U + 1` or `⌊(H − K)/2⌋`.
+fn computed(size: &Size) -> Piece {
+    let term = |(coefficient, parts): (i64, Vec<Part>)| {
+        let magnitude = coefficient.unsigned_abs();
+        let number = (magnitude != 1 || parts.is_empty())
+            .then(|| Piece::atom(Formula::number(magnitude.to_string())));
+        let factors = parts.iter().map(|part| match part {
+            Part::Symbol(name) => Piece::atom(Formula::name(name)),
+            Part::Quotient(above, below) => {
+                let quotient = Piece::fraction(computed(above), computed(below));
+                Piece::atom(quotient.signed().fenced(Fence::Floor))
+            }
+        });
+        let product = Piece::product(number.into_iter().chain(factors).collect());
+        if coefficient < 0 {
+            product.negate()
+        } else {
+            product
+        }
+    };
+    Piece::sum(size.terms().into_iter().map(term).collect())
 }
 
 fn access(tensor: &Tensor, indices: &[Index], letters: &Letters) -> Formula {
@@ -73,7 +98,9 @@ fn access(tensor: &Tensor, indices: &[Index], letters: &Letters) -> Formula {
 fn piece(expr: &Expr, letters: &mut Letters) -> Piece {
     match expr.node() {
         Node::Number(value) => notation::number(*value),
+        Node::Extent(Dim::Computed(size)) => computed(size),
         Node::Extent(dim) => Piece::atom(extent(dim)),
+        Node::Position(index) => Piece::atom(letters.formula(index)),
         Node::Access(tensor, indices) => Piece::atom(access(tensor, indices, letters)),
         Node::Delta(left, right) => {
             let indices = [left, right].map(|index| letters.formula(index));

@@ -120,7 +120,7 @@ impl Scope {
                 indices,
                 body,
             } => {
-                let indices = indices.iter().map(|index| Formula::name(&index.text));
+                let indices = indices.iter().map(|index| Formula::name(&index.name.text));
                 let below = Formula::Indices(indices.collect());
                 let body = self.form(body).piece;
                 let piece = if let Some(operator) = big_operator(&function.text) {
@@ -188,6 +188,10 @@ impl Scope {
             }
             BinaryOperator::Multiply => Form::element_product(l, r),
             BinaryOperator::Divide => Form::quotient(l, r),
+            BinaryOperator::FloorDivide => {
+                let quotient = Form::quotient(l, r).piece.signed();
+                Form::scalar(Piece::atom(quotient.fenced(Fence::Floor)))
+            }
             BinaryOperator::MatrixMultiply => Form::matrix_product(l, r),
             BinaryOperator::Power => l.power(literal(right), r.piece),
             BinaryOperator::Less => compared(Operator::Less, l, r),

@@ -16,18 +16,6 @@ impl Parser<'_> {
         )
     }
 
-    pub(in crate::parser) fn floor_division(&mut self) -> Reported {
-        let span = self.peek(0).span.to(self.peek(1).span);
-        self.report(
-            Diagnostic::error(
-                "floor-division",
-                "there is no floor division in the language",
-            )
-            .label(span, "here")
-            .help_edit("write `/`", span, "/"),
-        )
-    }
-
     /// Two operands side by side, and the operator that is meant.
     pub(in crate::parser) fn missing_operator(
         &mut self,
