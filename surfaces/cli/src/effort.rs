@@ -56,7 +56,7 @@ fn operations(expr: &Expr) -> f64 {
 
 fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> f64 {
     let size = |dim: &Dim| match dim {
-        Dim::Symbol(_) => SYMBOL,
+        Dim::Symbol(_) | Dim::Computed(_) => SYMBOL,
         Dim::Literal(size) => *size as f64,
     };
     dims.into_iter().map(size).product()
