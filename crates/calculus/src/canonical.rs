@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::affine::Affine;
-use crate::expr::{Expr, Node};
+use crate::expr::{Expr, Node, Operand};
+use crate::functions::Transposition;
 use crate::index::Index;
 use crate::rules;
 use crate::size::Size;
@@ -46,7 +47,7 @@ pub fn matches(
     target: &Expr,
     variables: &[Index],
 ) -> Option<HashMap<Index, Index>> {
-    let mut search = Search::new(variables);
+    let mut search = Search::new(variables, [pattern, target]);
     search
         .solve(&[Goal::Pair(pattern.clone(), target.clone())])
         .then(|| search.bindings())
@@ -62,7 +63,7 @@ pub fn matches_factors(
 ) -> Option<(HashMap<Index, Index>, Vec<Expr>)> {
     let pattern_factors = pattern.factors();
     let target_factors = target.factors();
-    let mut search = Search::new(variables);
+    let mut search = Search::new(variables, [pattern, target]);
     let mut left_over = None;
     take_factors(
         &mut search,
@@ -133,10 +134,15 @@ struct Search {
     inner: Vec<Index>,
     bound: Vec<(Index, Index)>,
     budget: usize,
+    /// What is compared as a whole.
+    sides: [Expr; 2],
+    /// Whether a declared symmetry may be used, once that was asked: the derivative by an element of a symmetric
+    /// matrix is taken as if the opposite element stayed, so that under it the two elements differ.
+    symmetry: Option<bool>,
 }
 
 impl Search {
-    fn new(variables: &[Index]) -> Self {
+    fn new(variables: &[Index], sides: [&Expr; 2]) -> Self {
         Self {
             variables: variables
                 .iter()
@@ -145,7 +151,16 @@ impl Search {
             inner: Vec::new(),
             bound: Vec::new(),
             budget: BUDGET,
+            sides: sides.map(Expr::clone),
+            symmetry: None,
         }
+    }
+
+    fn may_use_symmetry(&mut self) -> bool {
+        *self.symmetry.get_or_insert_with(|| {
+            let mut is_derivative = |part: &Expr| matches!(part.node(), Node::Derivative(..));
+            !self.sides.iter().any(|side| side.any(&mut is_derivative))
+        })
     }
 
     fn bindings(&self) -> HashMap<Index, Index> {
@@ -239,7 +254,11 @@ impl Search {
             (Node::Number(left), Node::Number(right)) => left == right && self.solve(rest),
             (Node::Extent(left), Node::Extent(right)) => left == right && self.solve(rest),
             (Node::Access(left, a), Node::Access(right, b)) => {
-                left == right && self.bind_all(a, b) && self.solve(rest)
+                left == right && self.access(a, b, right.is_symmetric(), rest)
+            }
+            (Node::Matrix(function, left, a), Node::Matrix(other, right, b)) => {
+                function == other
+                    && self.matrix(function.transposition, (left, a), (right, b), rest)
             }
             (Node::Delta(a, b), Node::Delta(c, d)) => [(c, d), (d, c)].into_iter().any(|(c, d)| {
                 let mark = self.bound.len();
@@ -297,6 +316,68 @@ impl Search {
         })
     }
 
+    /// Binds the indices of an element; those of a symmetric matrix in either order.
+    fn access(
+        &mut self,
+        pattern: &[Index],
+        target: &[Index],
+        symmetric: bool,
+        rest: &[Goal],
+    ) -> bool {
+        let mark = self.bound.len();
+        if self.bind_all(pattern, target) && self.solve(rest) {
+            return true;
+        }
+        self.bound.truncate(mark);
+        let turned: Vec<Index> = target.iter().rev().cloned().collect();
+        symmetric && self.may_use_symmetry() && self.bind_all(pattern, &turned) && self.solve(rest)
+    }
+
+    /// A function of a matrix: as it stands, or of the transposed matrix as far as the function allows.
+    fn matrix(
+        &mut self,
+        transposition: Transposition,
+        (left, a): (&Operand, &[Index]),
+        (right, b): (&Operand, &[Index]),
+        rest: &[Goal],
+    ) -> bool {
+        let turned: Vec<Index> = b.iter().rev().cloned().collect();
+        let mut attempts = vec![(right.clone(), b)];
+        match transposition {
+            Transposition::Unrelated => {}
+            Transposition::Unchanged | Transposition::Symmetrising => {
+                attempts.push((right.transposed(), b));
+            }
+            Transposition::Transposed => {
+                attempts.push((right.transposed(), &turned));
+                if self.may_use_symmetry() && is_symmetric(right) {
+                    attempts.push((right.clone(), &turned));
+                }
+            }
+        }
+        let mark = (self.bound.len(), self.variables.len(), self.inner.len());
+        for (operand, at) in attempts {
+            if self.bind_all(a, at) {
+                let pairs = [
+                    (&left.rows, &operand.rows),
+                    (&left.columns, &operand.columns),
+                ];
+                for (own, target) in pairs {
+                    self.inner.push(target.clone());
+                    self.variables
+                        .push((own.clone(), Some(vec![target.clone()])));
+                }
+                if self.then(&[(&left.body, &operand.body)], rest) {
+                    return true;
+                }
+            }
+            self.bound.truncate(mark.0);
+            self.variables.truncate(mark.1);
+            self.inner.truncate(mark.2);
+        }
+        false
+    }
+
     fn then(&mut self, pairs: &[(&Expr, &Expr)], rest: &[Goal]) -> bool {
         let pairs = pairs
             .iter()
@@ -312,6 +393,15 @@ impl Search {
             .extend(pattern.iter().map(|index| (index.clone(), allowed.clone())));
         pattern.len() == target.len()
     }
+}
+
+/// Whether the matrix is [`alike`] its transpose.
+pub fn is_symmetric(operand: &Operand) -> bool {
+    let turned = HashMap::from([
+        (operand.rows.clone(), operand.columns.clone()),
+        (operand.columns.clone(), operand.rows.clone()),
+    ]);
+    alike(&operand.body, &operand.body.substitute(&turned))
 }
 
 /// The expression as a sum of products: sums drawn outward, deltas contracted, products multiplied

@@ -32,8 +32,8 @@ pub use derivation::{
 pub use elaborate::{
     Elaborated, Value, elaborate, elaborate_definition, elaborate_expression, elaborate_text,
 };
-pub use expr::{Callee, Expr, Fact, FunctionName, Node, Reduction, Tensor};
-pub use functions::Function;
+pub use expr::{Callee, Expr, Fact, FunctionName, Node, Operand, Reduction, Tensor};
+pub use functions::{Function, MatrixFunction};
 pub use index::{Dim, Index};
 pub use number::Number;
 pub use program::{Equation, Program};

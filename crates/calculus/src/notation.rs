@@ -67,6 +67,10 @@ impl Letters {
                 self.assign(index, taken);
             }
         }
+        if let Node::Matrix(_, operand, _) = expr.node() {
+            self.assign(&operand.rows, taken);
+            self.assign(&operand.columns, taken);
+        }
         for child in expr.children() {
             self.visit(child, taken);
         }
@@ -172,6 +176,18 @@ fn written(expr: &Expr, names: &Names) -> Expression {
             }
             let primes = "'".repeat(callee.derivatives.len());
             Expression::call(&format!("{}{primes}", callee.name()), arguments)
+        }
+        Node::Matrix(function, operand, at) => {
+            let indices = [operand.rows.clone(), operand.columns.clone()];
+            let whole = match crate::matrix::recover(&operand.body, &indices) {
+                Some(matrix) => Expression::call(function.name, [matrix]),
+                None => reduction(function.name, &indices, &operand.body),
+            };
+            if at.is_empty() {
+                return whole;
+            }
+            let items = at.iter().map(|at| Subscript::At(index(at))).collect();
+            Expression::made(ExpressionKind::Subscript(Box::new(whole), items))
         }
         Node::Derivative(body, tensor, at) => {
             Expression::call("d", [below(body), names.element(tensor, at)])

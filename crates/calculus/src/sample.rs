@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::expr::{Expr, Fact, Node, Tensor};
-use crate::index::Dim;
+use crate::functions::MatrixDomain;
+use crate::index::{Dim, Index};
 use crate::program::Program;
 use crate::reference::{Array, Field, Scalar, Sizes, identity, mix};
 
@@ -51,6 +52,7 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
         found.tensor(&equation.target);
         found.expr(&equation.body);
     }
+    let order = invertible_order(program, &found.symbols);
     let Extents {
         symbols,
         literals,
@@ -58,8 +60,13 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
     } = found;
     let pairs = [(3, 2), (4, 5), (2, 3), (5, 4)];
     let further = (6..).map(|value| (value, value ^ 1));
-    let free = pairs.into_iter().chain(further);
+    let growing = (1..).map(|half| (2 * half, 2 * half + 1));
+    let free: Box<dyn Iterator<Item = (usize, usize)>> = match &order {
+        Some(_) => Box::new(growing),
+        None => Box::new(pairs.into_iter().chain(further)),
+    };
     let free = free.filter(|(a, b)| !literals.contains(a) && !literals.contains(b));
+    let symbols = order.unwrap_or(symbols);
     let mut sets = [Sizes::default(), Sizes::default()];
     for (symbol, (first, second)) in symbols.iter().zip(free) {
         sets[0].set(symbol, first);
@@ -98,6 +105,61 @@ fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>) -> Size
         }
     }
     sizes
+}
+
+/// The symbols from the smallest size to the greatest, where a matrix such as `X.T @ X` must be invertible: an extent that is
+/// summed over within it may not be the smaller one. `None` where there is no such matrix.
+fn invertible_order(program: &Program, symbols: &[String]) -> Option<Vec<String>> {
+    let mut smaller: Vec<(String, String)> = Vec::new();
+    for equation in &program.equations {
+        equation.body.visit(&mut |part| {
+            if let Node::Matrix(function, operand, _) = part.node()
+                && function.domain != MatrixDomain::Any
+                && let Dim::Symbol(size) = operand.extent()
+            {
+                for inner in contracted(&operand.body, program, 2) {
+                    smaller.push((size.to_string(), inner));
+                }
+            }
+        });
+    }
+    smaller.retain(|(less, more)| less != more);
+    if smaller.is_empty() {
+        return None;
+    }
+    let mut rest = symbols.to_vec();
+    let mut order = Vec::new();
+    while !rest.is_empty() {
+        let free = |size: &String| {
+            let bounds = smaller.iter().filter(|(_, more)| more == size);
+            bounds.clone().all(|(less, _)| !rest.contains(less))
+        };
+        // Where the demands contradict each other, some of them are not met.
+        let next = rest.iter().position(free).unwrap_or(0);
+        order.push(rest.remove(next));
+    }
+    Some(order)
+}
+
+/// The symbolic extents that are summed over in `body`, and in the definitions that it mentions.
+fn contracted(body: &Expr, program: &Program, depth: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    body.visit(&mut |part| match part.node() {
+        Node::Sum(indices, _) => {
+            let extents = indices.iter().map(Index::extent);
+            found.extend(extents.filter_map(|extent| match extent {
+                Dim::Symbol(name) => Some(name.to_string()),
+                Dim::Literal(_) => None,
+            }));
+        }
+        Node::Access(tensor, _) if depth > 0 => {
+            if let Some(equation) = program.equation(tensor.name()) {
+                found.extend(contracted(&equation.body, program, depth - 1));
+            }
+        }
+        _ => {}
+    });
+    found
 }
 
 #[derive(Default)]
@@ -145,6 +207,10 @@ impl Extents {
                 for index in indices {
                     self.dim(index.extent());
                 }
+            }
+            Node::Matrix(_, operand, _) => {
+                self.dim(operand.rows.extent());
+                self.dim(operand.columns.extent());
             }
             _ => {}
         });

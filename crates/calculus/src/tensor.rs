@@ -122,6 +122,17 @@ impl Tensor {
         &self.0.facts
     }
 
+    /// Whether it equals its transpose, by what was declared.
+    pub fn is_symmetric(&self) -> bool {
+        let symmetric = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::Symmetric | Fact::PositiveDefinite | Fact::Diagonal
+            )
+        };
+        self.rank() == 2 && self.facts().iter().any(symmetric)
+    }
+
     /// Of what it is the cotangent, if it is one.
     pub fn cotangent(&self) -> Option<&Cotangent> {
         self.0.cotangent.as_ref()

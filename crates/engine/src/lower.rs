@@ -201,6 +201,10 @@ impl Lowering<'_> {
                     .collect();
                 call(callee, arguments?)
             }
+            Node::Matrix(function, ..) => Err(Error::new(format!(
+                "{} has no kernel in the engine yet",
+                function.title
+            ))),
             Node::Derivative(..) => Err(Error::new(
                 "a derivative that is not worked out cannot be planned",
             )),

@@ -369,6 +369,10 @@ pub(super) fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
         if let Node::Sum(bound, _) | Node::Reduce(_, bound, _) = part.node() {
             letters.extend(bound.iter().map(|index| index.letter().to_owned()));
         }
+        if let Node::Matrix(_, operand, _) = part.node() {
+            let bound = [&operand.rows, &operand.columns];
+            letters.extend(bound.map(|index| index.letter().to_owned()));
+        }
     });
     letters
 }

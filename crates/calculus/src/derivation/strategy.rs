@@ -62,7 +62,8 @@ fn find(
 
 /// Works out every derivative in the chain.
 pub(super) fn differentiate(chain: &mut Chain) -> Result<(), Diagnostic> {
-    let rules: Vec<&'static Rule> = rules::derivative::RULES.iter().collect();
+    let laws = rules::derivative::RULES.iter();
+    let rules: Vec<&'static Rule> = laws.chain(rules::linalg::DIFFERENTIALS).collect();
     while let Some((path, node)) = first_derivative(chain.result(), &mut Vec::new()) {
         let applied = rules
             .iter()
@@ -115,6 +116,7 @@ fn refusal(node: &Expr) -> Diagnostic {
             FunctionName::Known(function) => format!("the function `{}`", function.name),
             FunctionName::Abstract(name) => format!("the function `{name}`"),
         },
+        Node::Matrix(function, ..) => function.title.to_owned(),
         _ => "this expression".to_owned(),
     };
     Diagnostic::error(
@@ -147,6 +149,9 @@ pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
     ];
     let tidying = [
         "power-of-power",
+        "inverse-of-inverse",
+        "determinant-of-inverse",
+        "inverse-cancels",
         "named-result",
         "collect-powers",
         "cancel",

@@ -76,6 +76,9 @@ impl Elaborator<'_> {
             Built::SwapAxes => self.lower_swap_axes(&value, option(1)?, option(2)?),
             Built::Diagonal => self.lower_diagonal(name, value, span),
             Built::Trace => self.lower_trace(name, &value, span),
+            Built::Matrix(function) => self.lower_matrix_function(function, value, span),
+            Built::Triangle(mask, upper) => self.lower_triangle(mask, upper, value, span),
+            Built::MatrixPower => self.lower_matrix_power(value, option(1)?, span),
             Built::FullLike => {
                 let fill = self.lower_scalar(option(1)?, "the filling value")?;
                 let indices = value.dims().iter().map(nameless).collect();
@@ -106,7 +109,13 @@ impl Elaborator<'_> {
         )
     }
 
-    fn wrong_rank<T>(&mut self, name: &str, value: &Value, wanted: &str, span: Span) -> Option<T> {
+    pub(super) fn wrong_rank<T>(
+        &mut self,
+        name: &str,
+        value: &Value,
+        wanted: &str,
+        span: Span,
+    ) -> Option<T> {
         let shape = value.described();
         let message = format!("`{name}` takes {wanted}, and this is {shape}");
         self.fail(Diagnostic::error("wrong-rank", message).label(span, shape))

@@ -43,6 +43,12 @@ pub(super) enum Built {
     Diagonal,
     /// The sum of the diagonal.
     Trace,
+    /// The function of a square matrix that has this name.
+    Matrix(&'static str),
+    /// A triangle: the function of a matrix that masks it, and whether it is the upper one.
+    Triangle(&'static str, bool),
+    /// A matrix multiplied with itself.
+    MatrixPower,
     /// The identity matrix.
     Eye,
     /// A constant everywhere.
@@ -191,6 +197,16 @@ const TABLE: &[TensorFunction] = &[
     built("swapaxes(x, axis1, axis2)", Built::SwapAxes),
     built("diag(x)", Built::Diagonal),
     built("trace(x)", Built::Trace),
+    built("inv(x)", Built::Matrix("inv")),
+    built("det(x)", Built::Matrix("det")),
+    built("logdet(x)", Built::Matrix("logdet")),
+    built("signdet(x)", Built::Matrix("signdet")),
+    built("cholesky(x)", Built::Matrix("cholesky")),
+    built("tril(x)", Built::Triangle("tril", false)),
+    built("triu(x)", Built::Triangle("tril", true)),
+    built("half_tril(x)", Built::Triangle("half_tril", false)),
+    built("matrix_power(x, exponent)", Built::MatrixPower),
+    defined("solve(x, z)", "inv(x) @ z"),
     built("eye(size, columns=None)", Built::Eye),
     defined("ones(shape)", "full(shape, 1)"),
     defined("zeros(shape)", "full(shape, 0)"),
@@ -218,21 +234,15 @@ const OPTIONS: &[&str] = &[
     "first",
     "second",
     "subscripts",
+    "exponent",
 ];
 
 /// What the language is known to lack so far, so that it can be said honestly.
 pub(super) const NOT_YET: &[&str] = &[
     "cumsum",
     "cumprod",
-    "det",
-    "logdet",
     "slogdet",
-    "inv",
     "pinv",
-    "solve",
-    "cholesky",
-    "tril",
-    "triu",
     "kron",
     "vec",
     "reshape",
@@ -269,7 +279,6 @@ pub(super) const NOT_YET: &[&str] = &[
     "fft",
     "view",
     "moveaxis",
-    "matrix_power",
 ];
 
 /// A parameter of a tensor function.

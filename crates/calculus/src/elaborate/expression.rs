@@ -23,6 +23,9 @@ pub(super) fn constant(name: &str) -> Option<f64> {
 impl Elaborator<'_> {
     /// The value of an expression; `None` after a report.
     pub(super) fn lower(&mut self, tree: &Expression) -> Option<Value> {
+        if let Some(part) = super::linalg::part_of_pair(tree) {
+            return self.lower(&part);
+        }
         match &tree.kind {
             ExpressionKind::Number(text) => self.lower_number(text, tree.span),
             ExpressionKind::Name(name) => self.lower_name(name, tree.span),

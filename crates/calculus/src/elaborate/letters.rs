@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::value::Value;
-use crate::expr::{Expr, Node};
+use crate::expr::{Expr, Node, Operand};
 use crate::index::Index;
 
 /// Letters for the axes of a definition. `k` and `l` are left to the indices of a derivative's variable.
@@ -31,6 +31,10 @@ pub(super) fn lettered(value: &Value, is_taken: &dyn Fn(&str) -> bool) -> Value 
     value.body.visit(&mut |part| {
         if let Node::Sum(bound, _) | Node::Reduce(_, bound, _) = part.node() {
             bound.iter().for_each(&mut note);
+        }
+        if let Node::Matrix(_, operand, _) = part.node() {
+            note(&operand.rows);
+            note(&operand.columns);
         }
     });
     let mut map: HashMap<Index, Index> = HashMap::new();
@@ -76,6 +80,15 @@ fn renamed(body: &Expr, map: &HashMap<Index, Index>) -> Expr {
         Node::Sum(bound, inner) => Expr::sum(&all(bound), renamed(inner, map)),
         Node::Reduce(reduction, bound, inner) => {
             Expr::reduce(*reduction, &all(bound), renamed(inner, map))
+        }
+        Node::Matrix(function, operand, at) => {
+            let to = |index: &Index| map.get(index).unwrap_or(index).clone();
+            let operand = Operand {
+                rows: to(&operand.rows),
+                columns: to(&operand.columns),
+                body: renamed(&operand.body, map),
+            };
+            Expr::matrix(function, operand, &all(at))
         }
         Node::Indicator(index, inner) => {
             let index = map.get(index).unwrap_or(index);

@@ -9,6 +9,7 @@ mod expression;
 mod intermediates;
 mod letters;
 mod libraries;
+mod linalg;
 pub(crate) mod modules;
 mod operators;
 mod reductions;

@@ -126,6 +126,13 @@ impl Elaborator<'_> {
         let map: HashMap<Index, Index> = closed.iter().cloned().collect();
         let bound: Vec<Index> = closed.into_iter().map(|(_, index)| index).collect();
         let reduced = value.body.substitute(&map);
+        if functions::matrix(&function.text).is_some() && bound.len() == 2 && value.rank() == 0 {
+            let matrix = Value {
+                indices: bound,
+                body: reduced,
+            };
+            return self.lower_matrix_function(&function.text, matrix, span);
+        }
         let body = match function.text.as_str() {
             "sum" => Expr::sum(&bound, reduced),
             "max" => Expr::reduce(Reduction::Maximum, &bound, reduced),

@@ -12,7 +12,10 @@ use super::substitution::map_children;
 impl Elaborator<'_> {
     /// The tree in our own words; `None` after a report.
     pub(super) fn in_our_words(&mut self, tree: &Expression) -> Option<Expression> {
-        let tree = map_children(tree, &mut |child| self.in_our_words(child))?;
+        let part = super::linalg::part_of_pair(tree);
+        let tree = map_children(part.as_ref().unwrap_or(tree), &mut |child| {
+            self.in_our_words(child)
+        })?;
         match &tree.kind {
             ExpressionKind::Call {
                 function,

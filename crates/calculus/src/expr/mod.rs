@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! e = number | extent | position(i) | X[i, k] | delta(i, k) | [i == e] | sum[i, …](e) | max[i, …](e)
-//!   | e * e … | e + e … | e ** e | f(e, …) | d e / d X[i, k]
+//!   | e * e … | e + e … | e ** e | f(e, …) | inv[r, c](e)[i, k] | d e / d X[i, k]
 //! ```
 //!
 //! Constructors absorb associativity, the units 0 and 1, and nothing else: the order of factors and terms stays as the
@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::affine::Affine;
-use crate::functions::Function;
+use crate::functions::{Function, MatrixFunction};
 use crate::index::{Dim, Index};
 use crate::number::Number;
 use crate::size::Size;
@@ -68,6 +68,17 @@ impl Callee {
     }
 }
 
+/// The square matrix that a dense function is applied to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Operand {
+    /// The row of an element; bound in `body`.
+    pub rows: Index,
+    /// The column of an element; bound in `body`.
+    pub columns: Index,
+    /// One element. It may mention further indices: then there is one matrix for each of their values.
+    pub body: Expr,
+}
+
 /// How a reduction other than a sum combines its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reduction {
@@ -117,6 +128,8 @@ pub enum Node {
     Power(Expr, Expr),
     /// A function applied to scalars.
     Call(Callee, Vec<Expr>),
+    /// One element of a dense function of a square matrix: its row and its column, or nothing where the result is a number.
+    Matrix(&'static MatrixFunction, Operand, Vec<Index>),
     /// A derivative by one element of a tensor that is yet to be worked out.
     Derivative(Expr, Tensor, Vec<Index>),
 }
@@ -373,6 +386,12 @@ impl Expr {
         )
     }
 
+    /// `function(operand)[at]`.
+    pub fn matrix(function: &'static MatrixFunction, operand: Operand, at: &[Index]) -> Self {
+        debug_assert_eq!(function.rank, at.len(), "one index for each axis");
+        Self::new(Node::Matrix(function, operand, at.to_vec()))
+    }
+
     /// `d self / d tensor[indices]`, not worked out.
     #[must_use]
     pub fn derivative(&self, tensor: &Tensor, indices: &[Index]) -> Self {
@@ -454,6 +473,10 @@ fn signature(node: &Node) -> u64 {
                 part.signature().hash(&mut hasher);
             }
         }
+        Node::Matrix(function, operand, _) => {
+            let extent = operand.rows.extent();
+            (function, extent, operand.body.signature()).hash(&mut hasher);
+        }
         Node::Derivative(body, tensor, _) => (body.signature(), tensor).hash(&mut hasher),
     }
     hasher.finish()
@@ -493,6 +516,14 @@ impl fmt::Debug for Expr {
                     "'".repeat(callee.derivatives.len())
                 )?;
                 list(f, parts, ", ")
+            }
+            Node::Matrix(function, operand, at) => {
+                let Operand {
+                    rows,
+                    columns,
+                    body,
+                } = operand;
+                write!(f, "{function:?}[{rows:?}, {columns:?}]({body:?}){at:?}")
             }
             Node::Derivative(body, tensor, indices) => {
                 write!(f, "d({body:?})/d{tensor:?}{indices:?}")

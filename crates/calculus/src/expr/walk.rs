@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::{Expr, Node};
+use super::{Expr, Node, Operand};
 use crate::expr::Tensor;
-use crate::index::Index;
+use crate::index::{Dim, Index};
 use crate::number::Number;
 
 impl Expr {
@@ -21,6 +21,7 @@ impl Expr {
             | Node::Sum(_, body)
             | Node::Reduce(_, _, body)
             | Node::Derivative(body, ..) => vec![body],
+            Node::Matrix(_, operand, _) => vec![&operand.body],
             Node::Power(base, exponent) => vec![base, exponent],
             Node::Product(parts) | Node::Add(parts) | Node::Call(_, parts) => {
                 parts.iter().collect()
@@ -45,6 +46,13 @@ impl Expr {
             }
             Node::Derivative(_, tensor, indices) => {
                 parts.swap_remove(0).derivative(tensor, indices)
+            }
+            Node::Matrix(function, operand, at) => {
+                let operand = Operand {
+                    body: parts.swap_remove(0),
+                    ..operand.clone()
+                };
+                Self::matrix(function, operand, at)
             }
             Node::Power(..) => {
                 let exponent = parts.swap_remove(1);
@@ -166,6 +174,16 @@ impl Expr {
                 }
                 return;
             }
+            Node::Matrix(_, operand, at) => {
+                for index in at {
+                    note(index, bound);
+                }
+                let depth = bound.len();
+                bound.extend([operand.rows.clone(), operand.columns.clone()]);
+                operand.body.collect_free(bound, free);
+                bound.truncate(depth);
+                return;
+            }
             Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
                 let depth = bound.len();
                 bound.extend(indices.iter().cloned());
@@ -188,6 +206,12 @@ impl Expr {
             Node::Position(own) => own == index,
             Node::Indicator(position, value) => position == index || value.depends_on(index),
             Node::Derivative(body, _, indices) => indices.contains(index) || body.depends_on(index),
+            Node::Matrix(_, operand, at) => {
+                at.contains(index)
+                    || (operand.rows != *index
+                        && operand.columns != *index
+                        && operand.body.depends_on(index))
+            }
             Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
                 !indices.contains(index) && body.depends_on(index)
             }
@@ -214,6 +238,13 @@ impl Expr {
             Node::Derivative(body, tensor, indices) => {
                 body.substitute(map).derivative(tensor, &all(indices))
             }
+            Node::Matrix(function, operand, at) => {
+                let operand = Operand {
+                    body: operand.body.substitute(map),
+                    ..operand.clone()
+                };
+                Self::matrix(function, operand, &all(at))
+            }
             _ => self.map_children(|child| child.substitute(map)),
         }
     }
@@ -230,6 +261,7 @@ impl Expr {
                 let (fresh, body) = freshen_binder(indices, body);
                 Self::reduce(*reduction, &fresh, body)
             }
+            Node::Matrix(function, operand, at) => Self::matrix(function, operand.freshen(), at),
             _ => self.map_children(Self::freshen),
         }
     }
@@ -253,6 +285,43 @@ impl Expr {
             *part = part.replace_at(rest, new);
         }
         self.with_children(parts)
+    }
+}
+
+impl Operand {
+    /// One element at the given row and column.
+    pub fn at(&self, row: &Index, column: &Index) -> Expr {
+        let map = HashMap::from([
+            (self.rows.clone(), row.clone()),
+            (self.columns.clone(), column.clone()),
+        ]);
+        self.body.freshen().substitute(&map)
+    }
+
+    /// The same matrix with new indices in every binder.
+    #[must_use]
+    pub fn freshen(&self) -> Self {
+        let (rows, columns) = (self.rows.fresh(), self.columns.fresh());
+        Self {
+            body: self.at(&rows, &columns),
+            rows,
+            columns,
+        }
+    }
+
+    /// The transposed matrix.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        Self {
+            rows: self.columns.clone(),
+            columns: self.rows.clone(),
+            body: self.body.clone(),
+        }
+    }
+
+    /// The extent of its rows; that of its columns is the same but for a triangle.
+    pub fn extent(&self) -> &Dim {
+        self.rows.extent()
     }
 }
 

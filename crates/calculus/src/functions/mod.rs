@@ -1,4 +1,4 @@
-//! The table of element-wise functions. Each function is declared once, here below, and everything
+//! The tables of functions: element-wise ones here below, those of a whole matrix in `linalg`. Each function is declared once, here below, and everything
 //! else reads the table: the elaborator, the rules, the renderers, the emitters, the engine, the tests.
 //!
 //! A *primitive* has a value and a derivative written in the product's own language. A *defined*
@@ -6,6 +6,7 @@
 
 mod activations;
 mod elementwise;
+mod linalg;
 mod meaning;
 mod relations;
 mod trigonometric;
@@ -13,6 +14,9 @@ mod trigonometric;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+pub use linalg::{
+    MatrixDomain, MatrixFunction, MatrixNotation, MatrixValue, Transposition, matrices, matrix,
+};
 pub use meaning::{derivative, expand, expand_stable, scalar};
 
 /// A scalar function that is applied element by element.

@@ -3,10 +3,10 @@
 
 use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Subscript};
 
-use super::structure::Form;
+use super::structure::{Form, MatrixForm};
 use super::{negative, number};
 use crate::expr::{Callee, Expr, FunctionName, Node, Reduction};
-use crate::functions::Notation;
+use crate::functions::{MatrixValue, Notation};
 use crate::index::Index;
 use crate::notation::extent;
 use crate::number::Number;
@@ -71,6 +71,22 @@ fn exact(form: &Form, want: &[Index]) -> Option<Expression> {
             };
             reduced(name, index, inner, want, false)
         }
+        Form::Matrix(matrix) => function_of_matrix(matrix, want),
+    }
+}
+
+fn function_of_matrix(matrix: &MatrixForm, want: &[Index]) -> Option<Expression> {
+    let operand = whole(&matrix.operand, &matrix.inner)?;
+    let call = Expression::call(matrix.function.name, [operand]);
+    match (&matrix.at[..], want) {
+        (at, want) if at == want => Some(call),
+        ([i, j], [a, b]) if i == b && j == a => Some(if matrix.symmetric {
+            call
+        } else {
+            call.transpose()
+        }),
+        ([i, j], [a]) if i == a && j == a => Some(Expression::call("diag", [call])),
+        _ => None,
     }
 }
 
@@ -125,7 +141,11 @@ fn leaf(expr: &Expr, want: &[Index]) -> Option<Expression> {
             let name = Expression::name(tensor.name());
             match (&indices[..], want) {
                 (at, want) if at == want => Some(name),
-                ([i, j], [a, b]) if i == b && j == a => Some(name.transpose()),
+                ([i, j], [a, b]) if i == b && j == a => Some(if tensor.is_symmetric() {
+                    name
+                } else {
+                    name.transpose()
+                }),
                 ([i, j], [a]) if i == a && j == a => Some(Expression::call("diag", [name])),
                 _ => None,
             }
@@ -252,6 +272,15 @@ fn reduced(
     {
         return Some(Expression::call("trace", [Expression::name(tensor.name())]));
     }
+    if name == "sum"
+        && let (Form::Matrix(matrix), []) = (inner, want)
+        && let [first, second] = &matrix.at[..]
+        && first == second
+    {
+        let operand = whole(&matrix.operand, &matrix.inner)?;
+        let call = Expression::call(matrix.function.name, [operand]);
+        return Some(Expression::call("trace", [call]));
+    }
     // A scalar sum over several indices is one call.
     if name == "sum"
         && want.is_empty()
@@ -308,6 +337,7 @@ fn transposes(tree: &Expression) -> usize {
 }
 
 /// A product sorted for writing: a number, what is multiplied, what divides.
+#[derive(Clone)]
 struct Multiplication {
     coefficient: Number,
     numerator: Vec<Form>,
@@ -404,8 +434,37 @@ impl Multiplication {
         broadcast(&form, want)
     }
 
+    /// A triangle of the rest, where the product holds the mask of one: `tril(X)`, or `triu(X)` where the mask is turned.
+    fn triangle(&self, want: &[Index]) -> Option<Expression> {
+        let is_mask = |form: &Form| match form {
+            Form::Matrix(matrix) => matches!(&matrix.operand, Form::Leaf(expr) if expr.is_one()),
+            _ => false,
+        };
+        let position = self.numerator.iter().position(is_mask)?;
+        let mut rest = self.clone();
+        let Form::Matrix(mask) = rest.numerator.remove(position) else {
+            return None;
+        };
+        let name = match (mask.function.value, mask.at == want) {
+            (MatrixValue::LowerPart | MatrixValue::HalfLowerPart, true) => mask.function.name,
+            (MatrixValue::LowerPart, false) => "triu",
+            _ => return None,
+        };
+        let form = Form::Multiply(rest.numerator.clone());
+        let complete = form.axes().len() == 2 && want.len() == 2;
+        complete
+            .then(|| rest.write(want, None))
+            .flatten()
+            .map(|tree| Expression::call(name, [tree]))
+    }
+
     /// The product with the axes `want`, and `tree` as a further factor.
     fn write(mut self, want: &[Index], tree: Option<Expression>) -> Option<Expression> {
+        if tree.is_none()
+            && let Some(triangle) = self.triangle(want)
+        {
+            return Some(triangle);
+        }
         // What divides a vector of an outer product stands within it.
         if outer_parts(&self.numerator, want).is_some() {
             let (vectors, rest) = self

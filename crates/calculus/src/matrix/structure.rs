@@ -1,7 +1,9 @@
 //! The structure of an index expression as a graph that is reduced to element-wise operations and
 //! contractions of pairs. No orientation is decided here: that is forced later, by the axes.
 
+use crate::canonical;
 use crate::expr::{Callee, Expr, Node, Reduction};
+use crate::functions::{MatrixFunction, Transposition};
 use crate::index::Index;
 
 /// An expression whose contractions are pairwise; its axes are a set, not yet a list.
@@ -23,6 +25,20 @@ pub(super) enum Form {
     SumOver(Index, Box<Form>),
     /// Another reduction over an index.
     ReduceOver(Reduction, Index, Box<Form>),
+    /// A function of a whole matrix: an edge between the indices of its element.
+    Matrix(Box<MatrixForm>),
+}
+
+/// A function of a whole matrix.
+#[derive(Debug, Clone)]
+pub(super) struct MatrixForm {
+    pub(super) function: &'static MatrixFunction,
+    pub(super) operand: Form,
+    /// The row and the column within the operand.
+    pub(super) inner: [Index; 2],
+    pub(super) at: Vec<Index>,
+    /// Whether the result is equal to its transpose.
+    pub(super) symmetric: bool,
 }
 
 impl Form {
@@ -44,6 +60,11 @@ impl Form {
             Self::Contract(left, index, right) => {
                 let mut axes = union(&[(**left).clone(), (**right).clone()]);
                 axes.retain(|axis| axis != index);
+                axes
+            }
+            Self::Matrix(matrix) => {
+                let mut axes = matrix.at.clone();
+                axes.dedup();
                 axes
             }
             Self::SumOver(index, form) | Self::ReduceOver(_, index, form) => {
@@ -80,14 +101,42 @@ pub(super) fn form(expr: &Expr) -> Option<Form> {
         }
         Node::Product(factors) => network(&[], factors),
         Node::Sum(indices, body) => network(indices, &body.factors()),
+        Node::Matrix(function, operand, at) => {
+            let inner = [operand.rows.clone(), operand.columns.clone()];
+            let form = form(&operand.body)?;
+            // A batch of matrices has no notation of its own.
+            if form.axes().iter().any(|axis| !inner.contains(axis)) {
+                return None;
+            }
+            Some(Form::Matrix(Box::new(MatrixForm {
+                function,
+                operand: form,
+                inner,
+                at: at.clone(),
+                symmetric: function.transposition == Transposition::Transposed
+                    && canonical::is_symmetric(operand),
+            })))
+        }
         Node::Derivative(..) => None,
     }
 }
 
 /// Reduces the graph of a product under a sum.
 fn network(bound: &[Index], factors: &[Expr]) -> Option<Form> {
-    let mut edges: Vec<Form> = factors.iter().map(form).collect::<Option<_>>()?;
     let mut bound = bound.to_vec();
+    let mut edges = Vec::with_capacity(factors.len());
+    for factor in factors {
+        match factor.node() {
+            // A sum over what reaches further than two indices is no edge: its factors belong to this graph.
+            Node::Sum(inner, body) if factor.free_indices().len() > 2 => {
+                bound.extend(inner.iter().cloned());
+                for factor in body.factors() {
+                    edges.push(form(&factor)?);
+                }
+            }
+            _ => edges.push(form(factor)?),
+        }
+    }
     loop {
         merge_parallel(&mut edges, &bound);
         if bound.is_empty() {

@@ -1,13 +1,14 @@
 //! Derivatives by dual numbers: each value beside its derivative by one element, with the table's local derivatives.
 
 use super::Scalar;
+use super::dense::Dense;
 use super::form::{Kind, Loops, Operation};
 use super::run::Run;
 use crate::expr::Reduction;
-use crate::functions::{Body, find};
+use crate::functions::{Body, MatrixValue, find};
 
 /// A value and its derivative by the element in question.
-type Dual<T> = (T, T);
+pub(super) type Dual<T> = (T, T);
 
 impl<T: Scalar> Run<'_, T> {
     /// The value of `entry` and its derivative by the element at `by`, an array and an offset.
@@ -108,11 +109,53 @@ impl<T: Scalar> Run<'_, T> {
                 }
                 (value, derivative)
             }
+            Operation::Matrix { .. } => self.matrix(entry, Some(by)),
             // Dual numbers are of degree one; the form refuses this case where it is built.
             Operation::Derivative { .. } => {
                 self.unsupported = true;
                 (T::ZERO, T::ZERO)
             }
+        }
+    }
+
+    /// An element of a function of a matrix; with its derivative by the element at `by`, where one is asked for.
+    pub(super) fn matrix(&mut self, entry: usize, by: Option<(usize, usize)>) -> Dual<T> {
+        let form = self.form;
+        let Operation::Matrix {
+            value,
+            rows,
+            columns,
+            body,
+            at,
+        } = &form.entries[entry].operation
+        else {
+            return (self.without_value(), T::ZERO);
+        };
+        // Row and column may be among the free indices of the place where the element stands: these come first.
+        let positions: Vec<usize> = at.iter().map(|slot| self.slots[*slot]).collect();
+        let mut elements = Vec::with_capacity(rows.1 * columns.1);
+        self.each(&[*rows, *columns], |run| {
+            elements.push(match by {
+                Some(by) => run.dual(*body, by),
+                None => (run.value(*body), T::ZERO),
+            });
+        });
+        let matrix = Dense::new(columns.1, elements, form.seed);
+        let result = match *value {
+            MatrixValue::Inverse => matrix.inverse(),
+            MatrixValue::Determinant => matrix.determinant().map(Dense::number),
+            MatrixValue::LogDeterminant => matrix.log_determinant().map(Dense::number),
+            MatrixValue::SignDeterminant => matrix.sign_determinant().map(Dense::number),
+            MatrixValue::Cholesky => matrix.cholesky(),
+            MatrixValue::LowerPart => Some(matrix.lower_part(T::ONE)),
+            MatrixValue::HalfLowerPart => {
+                let half = T::whole(2).power(T::whole(-1), form.seed);
+                half.map(|half| matrix.lower_part(half))
+            }
+        };
+        match result {
+            Some(result) => result.element(&positions),
+            None => (self.without_value(), T::ZERO),
         }
     }
 

@@ -68,6 +68,7 @@ impl Scalar for Field {
     const ZERO: Self = Self(0);
     const ONE: Self = Self(1);
     const DIFFERENTIATION: Differentiation = Differentiation::Duals;
+    const IS_ROUNDED: bool = false;
 
     fn whole(value: i64) -> Self {
         let magnitude = Self::new(value.unsigned_abs());

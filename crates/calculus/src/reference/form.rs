@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use super::scalar::identity;
 use super::{Differentiation, Environment, Scalar, Unevaluated};
 use crate::affine::Affine;
-use crate::expr::{Callee, Expr, FunctionName, Node, Reduction, Tensor};
-use crate::functions::{self, Body, Notation};
+use crate::expr::{Callee, Expr, FunctionName, Node, Operand, Reduction, Tensor};
+use crate::functions::{self, Body, MatrixValue, Notation};
 use crate::index::{Dim, Index};
 use crate::number::Number;
 use crate::size::Size;
@@ -73,6 +73,15 @@ pub(super) enum Operation<T> {
         identity: u64,
         derivatives: Vec<usize>,
         arguments: Vec<usize>,
+    },
+    /// A dense function of the matrix that `body` gives for all rows and columns.
+    Matrix {
+        value: MatrixValue,
+        rows: (usize, usize),
+        columns: (usize, usize),
+        body: usize,
+        /// The slots of the element's row and column.
+        at: Vec<usize>,
     },
     Derivative {
         body: usize,
@@ -226,6 +235,7 @@ impl<T: Scalar> Builder<'_, T> {
                 | Operation::Root(..)
                 | Operation::Call { .. }
                 | Operation::Abstract { .. }
+                | Operation::Matrix { .. }
                 | Operation::Derivative { .. }
         );
         if !dear || kept.is_some() {
@@ -307,8 +317,36 @@ impl<T: Scalar> Builder<'_, T> {
                 (Operation::Power(base, exponent), free, reads)
             }
             Node::Call(callee, arguments) => return self.call(expr, callee, arguments),
+            Node::Matrix(function, operand, at) => self.matrix(function.value, operand, at)?,
             Node::Derivative(body, tensor, indices) => self.derivative(body, tensor, indices)?,
         })
+    }
+
+    fn matrix(
+        &mut self,
+        value: MatrixValue,
+        operand: &Operand,
+        at: &[Index],
+    ) -> Result<(Operation<T>, u128, u128), Unevaluated> {
+        let indices = [operand.rows.clone(), operand.columns.clone()];
+        let (loops, body, free) = self.binder(&indices, &operand.body)?;
+        let [rows, columns] = loops[..] else {
+            return Err(Unevaluated::Unsupported("a matrix without rows or columns"));
+        };
+        let at: Vec<usize> = at
+            .iter()
+            .map(|index| self.slot(index))
+            .collect::<Result<_, _>>()?;
+        let free = at.iter().fold(free, |free, slot| free | 1 << slot);
+        let reads = self.entries[body].reads;
+        let operation = Operation::Matrix {
+            value,
+            rows,
+            columns,
+            body,
+            at,
+        };
+        Ok((operation, free, reads))
     }
 
     /// A power of a root, so that all powers of one base are rational in its root.

@@ -5,6 +5,7 @@
 //! never be made fast at the price of being plain; running at speed is the engine's task.
 
 mod array;
+mod dense;
 mod dual;
 mod environment;
 mod field;

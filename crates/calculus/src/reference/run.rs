@@ -14,7 +14,7 @@ pub(super) struct Run<'a, T> {
     pub(super) form: &'a Form<T>,
     arrays: Vec<&'a Array<T>>,
     /// The values of the indices, by slot.
-    slots: Vec<usize>,
+    pub(super) slots: Vec<usize>,
     /// Values that loops would work out again, each with the epoch that it belongs to.
     kept: Vec<(u32, T)>,
     /// Which displacements are in force; zero belongs to nothing.
@@ -176,6 +176,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let (values, count) = self.arguments(arguments);
                 T::abstract_function(*identity, derivatives, &values[..count])
             }
+            Operation::Matrix { .. } => self.matrix(entry, None).0,
             Operation::Derivative { body, array, place } => {
                 let offset = self.offset(place);
                 if form.entries[*body].reads >> array & 1 == 0 {

@@ -13,6 +13,8 @@ pub trait Scalar: Copy + PartialEq + Debug {
     const ONE: Self;
     /// How derivatives are worked out.
     const DIFFERENTIATION: Differentiation;
+    /// Whether results are rounded, so that a small number may stand for zero.
+    const IS_ROUNDED: bool;
 
     /// A whole number.
     fn whole(value: i64) -> Self;
@@ -62,6 +64,7 @@ impl Scalar for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const DIFFERENTIATION: Differentiation = Differentiation::Differences;
+    const IS_ROUNDED: bool = true;
 
     fn whole(value: i64) -> Self {
         value as Self

@@ -56,6 +56,7 @@ fn worth_a_name(body: &Expr) -> bool {
                 | Node::Sum(..)
                 | Node::Reduce(..)
                 | Node::Indicator(..)
+                | Node::Matrix(..)
         )
     })
 }

@@ -10,6 +10,7 @@ pub mod delta;
 pub mod derivative;
 pub mod forward;
 pub mod function;
+pub mod linalg;
 pub mod sum;
 
 use crate::expr::{Expr, Tensor};
@@ -109,6 +110,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     ]
     .into_iter()
     .chain(derivative::RULES)
+    .chain(linalg::DIFFERENTIALS)
+    .chain(linalg::IDENTITIES)
     .chain(delta::RULES)
     .chain(sum::RULES)
     .chain(algebra::RULES)

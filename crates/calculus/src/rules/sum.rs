@@ -71,11 +71,7 @@ fn distribute(expr: &Expr) -> Option<Expr> {
     }
     let unwieldy = |factor: &Expr| {
         let product_of_smaller = |term: &Expr| {
-            matches!(term.node(), Node::Product(_))
-                && term
-                    .factors()
-                    .iter()
-                    .all(|part| part.free_indices().len() <= MATRIX_RANK)
+            matches!(term.node(), Node::Product(_)) && term.factors().iter().all(is_handy)
         };
         factor.free_indices().len() > MATRIX_RANK && factor.terms().iter().all(product_of_smaller)
     };
@@ -95,6 +91,15 @@ fn distribute(expr: &Expr) -> Option<Expr> {
         }))
     };
     Some(Expr::sum(indices, Expr::addition(terms.iter().map(others))))
+}
+
+/// Whether a factor, or each factor of a sum, has no more free indices than a factor of a matrix form may have.
+fn is_handy(part: &Expr) -> bool {
+    let small = |part: &Expr| part.free_indices().len() <= MATRIX_RANK;
+    match part.node() {
+        Node::Sum(_, body) => small(part) || body.factors().iter().all(small),
+        _ => small(part),
+    }
 }
 
 /// Splits a sum over an addition, where one of the terms has a delta to be contracted.

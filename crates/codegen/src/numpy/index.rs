@@ -139,6 +139,7 @@ impl Writer<'_> {
                 let tree = self.callee(callee, trees)?;
                 Ok(Array { tree, axes })
             }
+            Node::Matrix(function, ..) => Err(unwritten(function.title)),
             Node::Derivative(..) => Err(unwritten("a derivative that is not worked out")),
         }
     }

@@ -5,7 +5,10 @@ use backprove_calculus::expr::Reduction;
 use backprove_calculus::functions::Notation;
 use backprove_calculus::number::Number;
 use backprove_calculus::size::{Part, Size};
-use backprove_calculus::{Callee, Dim, Expr, FunctionName, Index, Node, Tensor};
+use backprove_calculus::{
+    Callee, Dim, Expr, FunctionName, Index, MatrixFunction, Node, Operand, Tensor, matrix,
+};
+use backprove_syntax::tree::Expression;
 
 use super::letters::Letters;
 use super::notation;
@@ -118,8 +121,44 @@ fn piece(expr: &Expr, letters: &mut Letters) -> Piece {
         Node::Add(terms) => Piece::sum(terms.iter().map(|term| piece(term, letters)).collect()),
         Node::Power(base, exponent) => power(base, exponent, letters),
         Node::Call(callee, arguments) => call(callee, arguments, letters),
+        Node::Matrix(function, operand, at) => matrix_function(function, operand, at, letters),
         Node::Derivative(body, tensor, indices) => derivative(body, tensor, indices, letters),
     }
+}
+
+/// An element of a function of a matrix: `(A⁻¹)_{ij}` where the matrix has a matrix form, else with its rows and
+/// columns below the function's name.
+fn matrix_function(
+    function: &MatrixFunction,
+    operand: &Operand,
+    at: &[Index],
+    letters: &mut Letters,
+) -> Piece {
+    let inner = [operand.rows.clone(), operand.columns.clone()];
+    let mut tensors: Vec<Tensor> = Vec::new();
+    operand.body.visit(&mut |part| {
+        if let Node::Access(tensor, _) = part.node() {
+            tensors.push(tensor.clone());
+        }
+    });
+    let whole = matrix::recover(&operand.body, &inner).map(|tree| {
+        let call = Expression::call(function.name, [tree]);
+        super::matrix::expression(&call, &super::Scope::new(&tensors))
+    });
+    let whole = whole.unwrap_or_else(|| {
+        let depth = letters.depth();
+        inner.iter().for_each(|index| letters.enter(index));
+        let below = letters.formulas(&inner);
+        let body = piece(&operand.body, letters).signed();
+        letters.leave(depth);
+        let head = Formula::function(function.name).indexed(below);
+        Formula::application(head, [body])
+    });
+    if at.is_empty() {
+        return Piece::atom(whole);
+    }
+    let base = whole.fenced(Fence::Parentheses);
+    Piece::atom(base.indexed(letters.formulas(at)))
 }
 
 /// The sign of a reduction.

@@ -1,7 +1,7 @@
 //! Calls in matrix notation: which of them have a sign of their own on paper. It must not know
 //! element-wise functions by name; their notation stands in the table of the calculus.
 
-use backprove_calculus::functions::Notation;
+use backprove_calculus::functions::{self, MatrixFunction, MatrixNotation, Notation};
 use backprove_syntax::tree::{Argument, Expression, ExpressionKind};
 
 use super::shape::{Form, Shape};
@@ -176,7 +176,9 @@ impl Scope {
                 let piece = notation::call("tr", Notation::Name, 0, true, pieces);
                 Some(Form::scalar(piece))
             }
-            ("inv", [operand]) if plain => Some(inverse(operand.clone())),
+            (name, [operand]) if plain && functions::matrix(name).is_some() => {
+                functions::matrix(name).map(|function| function_of_matrix(function, operand))
+            }
             ("solve", [matrix, right]) if plain => {
                 Some(Form::matrix_product(inverse(matrix.clone()), right.clone()))
             }
@@ -260,6 +262,28 @@ fn sum(operand: Form, arguments: &Arguments<'_>) -> Option<Form> {
     }
 }
 
+/// A function of a matrix in the notation that the table gives it.
+fn function_of_matrix(function: &MatrixFunction, operand: &Form) -> Form {
+    let apply =
+        |name: &str, piece: Piece| notation::call(name, Notation::Name, 0, true, vec![piece]);
+    let piece = match function.notation {
+        MatrixNotation::Inverse => return inverse(operand.clone()),
+        MatrixNotation::Name(name) => apply(name, operand.piece.clone()),
+        MatrixNotation::OfMagnitude(name) => {
+            let determinant = apply("det", operand.piece.clone()).signed();
+            let magnitude = determinant.fenced(Fence::Bars);
+            let items = [
+                Formula::function(name),
+                Formula::Operator(Operator::Application),
+                magnitude,
+            ];
+            Piece::new(Formula::row(items), Level::Product)
+        }
+        MatrixNotation::OfDeterminant(name) => apply(name, apply("det", operand.piece.clone())),
+    };
+    Form::new(piece, Shape::of_rank(function.rank))
+}
+
 fn inverse(operand: Form) -> Form {
     let formula = operand.piece.base().superscript(Formula::integer(-1));
     Form::new(Piece::new(formula, Level::Atom), operand.shape)
@@ -269,17 +293,7 @@ fn inverse(operand: Form) -> Form {
 fn reduces(name: &str) -> bool {
     matches!(
         name,
-        "sum"
-            | "mean"
-            | "max"
-            | "min"
-            | "prod"
-            | "norm"
-            | "var"
-            | "std"
-            | "logsumexp"
-            | "det"
-            | "logdet"
+        "sum" | "mean" | "max" | "min" | "prod" | "norm" | "var" | "std" | "logsumexp"
     )
 }
 
