@@ -147,7 +147,9 @@ fn matrix_function(
     });
     let whole = whole.unwrap_or_else(|| {
         let depth = letters.depth();
-        inner.iter().for_each(|index| letters.enter(index));
+        for index in &inner {
+            letters.enter(index);
+        }
         let below = letters.formulas(&inner);
         let body = piece(&operand.body, letters).signed();
         letters.leave(depth);
