@@ -181,13 +181,13 @@ fn written(expr: &Expr, names: &Names) -> Expression {
             let indices = [operand.rows.clone(), operand.columns.clone()];
             let whole = match crate::matrix::recover(&operand.body, &indices) {
                 Some(matrix) => Expression::call(function.name, [matrix]),
-                None => reduction(function.name, &indices, &operand.body),
+                None => reduction(function.name, &indices, &operand.body, names),
             };
             if at.is_empty() {
                 return whole;
             }
-            let items = at.iter().map(|at| Subscript::At(index(at))).collect();
-            Expression::made(ExpressionKind::Subscript(Box::new(whole), items))
+            let items = at.iter().map(|at| Subscript::At(names.index(at)));
+            Expression::made(ExpressionKind::Subscript(Box::new(whole), items.collect()))
         }
         Node::Derivative(body, tensor, at) => {
             Expression::call("d", [below(body), names.element(tensor, at)])

@@ -149,7 +149,7 @@ fn contracted(body: &Expr, program: &Program, depth: usize) -> Vec<String> {
             let extents = indices.iter().map(Index::extent);
             found.extend(extents.filter_map(|extent| match extent {
                 Dim::Symbol(name) => Some(name.to_string()),
-                Dim::Literal(_) => None,
+                Dim::Literal(_) | Dim::Computed(_) => None,
             }));
         }
         Node::Access(tensor, _) if depth > 0 => {

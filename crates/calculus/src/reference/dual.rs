@@ -123,7 +123,7 @@ impl<T: Scalar> Run<'_, T> {
         let form = self.form;
         let Operation::Matrix {
             value,
-            rows,
+            loops,
             columns,
             body,
             at,
@@ -133,14 +133,14 @@ impl<T: Scalar> Run<'_, T> {
         };
         // Row and column may be among the free indices of the place where the element stands: these come first.
         let positions: Vec<usize> = at.iter().map(|slot| self.slots[*slot]).collect();
-        let mut elements = Vec::with_capacity(rows.1 * columns.1);
-        self.each(&[*rows, *columns], |run| {
+        let mut elements = Vec::new();
+        self.each(loops, |run| {
             elements.push(match by {
                 Some(by) => run.dual(*body, by),
                 None => (run.value(*body), T::ZERO),
             });
         });
-        let matrix = Dense::new(columns.1, elements, form.seed);
+        let matrix = Dense::new(*columns, elements, form.seed);
         let result = match *value {
             MatrixValue::Inverse => matrix.inverse(),
             MatrixValue::Determinant => matrix.determinant().map(Dense::number),

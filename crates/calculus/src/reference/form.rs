@@ -77,8 +77,9 @@ pub(super) enum Operation<T> {
     /// A dense function of the matrix that `body` gives for all rows and columns.
     Matrix {
         value: MatrixValue,
-        rows: (usize, usize),
-        columns: (usize, usize),
+        loops: Loops,
+        /// The extent of the columns.
+        columns: usize,
         body: usize,
         /// The slots of the element's row and column.
         at: Vec<usize>,
@@ -329,8 +330,8 @@ impl<T: Scalar> Builder<'_, T> {
         at: &[Index],
     ) -> Result<(Operation<T>, u128, u128), Unevaluated> {
         let indices = [operand.rows.clone(), operand.columns.clone()];
-        let (loops, body, free) = self.binder(&indices, &operand.body)?;
-        let [rows, columns] = loops[..] else {
+        let (loops, body, free) = self.binder(&indices, &[], &operand.body)?;
+        let [_, (_, columns)] = loops.running[..] else {
             return Err(Unevaluated::Unsupported("a matrix without rows or columns"));
         };
         let at: Vec<usize> = at
@@ -341,7 +342,7 @@ impl<T: Scalar> Builder<'_, T> {
         let reads = self.entries[body].reads;
         let operation = Operation::Matrix {
             value,
-            rows,
+            loops,
             columns,
             body,
             at,
