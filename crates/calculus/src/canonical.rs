@@ -261,12 +261,7 @@ impl Search {
                     && self.matrix(function.transposition, (left, a), (right, b), rest)
             }
             (Node::Delta(a, b), Node::Delta(c, d)) => [(c, d), (d, c)].into_iter().any(|(c, d)| {
-                let mark = self.bound.len();
-                let solved = self.bind(a, c) && self.bind(b, d) && self.solve(rest);
-                if !solved {
-                    self.bound.truncate(mark);
-                }
-                solved
+                self.attempt(|search| search.bind(a, c) && search.bind(b, d) && search.solve(rest))
             }),
             (Node::Position(a), Node::Position(b)) => self.bind(a, b) && self.solve(rest),
             (Node::Indicator(a, left), Node::Indicator(b, right)) => {
@@ -376,6 +371,16 @@ impl Search {
             self.inner.truncate(mark.2);
         }
         false
+    }
+
+    /// Tries one of several ways: if it fails, the bindings are as they were.
+    fn attempt(&mut self, way: impl FnOnce(&mut Self) -> bool) -> bool {
+        let mark = self.bound.len();
+        let solved = way(self);
+        if !solved {
+            self.bound.truncate(mark);
+        }
+        solved
     }
 
     fn then(&mut self, pairs: &[(&Expr, &Expr)], rest: &[Goal]) -> bool {

@@ -86,6 +86,11 @@ impl Number {
         }
     }
 
+    /// Whether it is a rational.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::Rational(_))
+    }
+
     /// Whether it is exactly zero.
     pub fn is_zero(self) -> bool {
         self == Self::ZERO
@@ -145,7 +150,7 @@ impl Number {
                     Self::ratio(denominator, numerator)
                 })
             }
-            Self::Real(base) => Some(Self::Real(base.powi(i32::try_from(whole).ok()?))),
+            Self::Real(_) => None,
         }
     }
 }

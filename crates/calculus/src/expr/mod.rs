@@ -279,17 +279,20 @@ impl Expr {
         Self::new(Node::Reduce(reduction, indices.to_vec(), body))
     }
 
-    /// The product: flattened, numbers multiplied into one in front, zero absorbing.
+    /// The product: flattened, exact numbers multiplied into one in front, zero absorbing. Reals such as π stay
+    /// factors of their own, or `sqrt(2 / pi)` would become a decimal.
     pub fn product(factors: impl IntoIterator<Item = Self>) -> Self {
         let mut coefficient = Number::ONE;
         let mut rest = Vec::new();
         for factor in factors {
             match factor.node() {
-                Node::Number(value) => coefficient = coefficient.times(*value),
+                Node::Number(value) if value.is_exact() => coefficient = coefficient.times(*value),
                 Node::Product(inner) => {
                     for part in inner {
                         match part.node() {
-                            Node::Number(value) => coefficient = coefficient.times(*value),
+                            Node::Number(value) if value.is_exact() => {
+                                coefficient = coefficient.times(*value);
+                            }
                             _ => rest.push(part.clone()),
                         }
                     }

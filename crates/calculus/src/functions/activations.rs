@@ -13,6 +13,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] <= 0.0 { 0.0 } else { x[0] },
             derivatives: &[Some("x > 0")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -31,6 +32,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "where(x > 0, x, 0.01 * x)",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -48,6 +50,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] > 0.0 { x[0] } else { x[0].exp_m1() },
             derivatives: &[Some("where(x > 0, 1, y + 1)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -65,6 +68,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * expm1(x))",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -82,6 +86,11 @@ pub(super) static TABLE: &[Function] = &[
             value: sigmoid,
             derivatives: &[Some("y * (1 - y)")],
         },
+        forms: &[
+            "1 / (1 + exp(-x))",
+            "exp(x) / (1 + exp(x))",
+            "exp(x) * sigmoid(-x)",
+        ],
         domain: &[Domain::Real],
         notation: Notation::Letter("σ"),
         spellings: Spellings {
@@ -99,6 +108,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "log(sigmoid(x))",
             stable: Some("-softplus(-x)"),
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -116,6 +126,7 @@ pub(super) static TABLE: &[Function] = &[
             value: softplus,
             derivatives: &[Some("sigmoid(x)")],
         },
+        forms: &["log(1 + exp(x))", "log1p(exp(x))"],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -133,6 +144,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "x * sigmoid(x)",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -150,6 +162,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "x / 2 * (1 + erf(x / sqrt(2)))",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -167,6 +180,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {

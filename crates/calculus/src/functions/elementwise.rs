@@ -13,6 +13,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].exp(),
             derivatives: &[Some("y")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Exponential,
         spellings: Spellings {
@@ -30,6 +31,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].ln(),
             derivatives: &[Some("1 / x")],
         },
+        forms: &[],
         domain: &[Domain::Positive],
         notation: Notation::Name,
         spellings: Spellings {
@@ -47,6 +49,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].ln_1p(),
             derivatives: &[Some("1 / (1 + x)")],
         },
+        forms: &[],
         domain: &[Domain::AboveMinusOne],
         notation: Notation::Name,
         spellings: Spellings {
@@ -64,6 +67,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].exp_m1(),
             derivatives: &[Some("y + 1")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -81,6 +85,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "x ** (1 / 2)",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Positive],
         notation: Notation::Root,
         spellings: Spellings {
@@ -98,6 +103,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "x ** 2",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -115,6 +121,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "1 / x",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Positive],
         notation: Notation::Name,
         spellings: Spellings {
@@ -132,6 +139,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].abs(),
             derivatives: &[Some("sign(x)")],
         },
+        forms: &["x * sign(x)"],
         domain: &[Domain::Real],
         notation: Notation::Bars,
         spellings: Spellings {
@@ -150,6 +158,7 @@ pub(super) static TABLE: &[Function] = &[
             value: sign,
             derivatives: &[Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -167,6 +176,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| libm::erf(x[0]),
             derivatives: &[Some("2 / sqrt(pi) * exp(-x**2)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {

@@ -62,6 +62,11 @@ pub fn derivative(
     }
 }
 
+/// One of the function's equal forms, with `arguments` in place of its own.
+pub(super) fn form(text: &'static str, function: &Function, arguments: &[Expr]) -> Option<Expr> {
+    instantiate(text, function, arguments, None)
+}
+
 fn instantiate(
     text: &'static str,
     function: &Function,

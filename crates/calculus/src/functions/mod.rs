@@ -6,6 +6,7 @@
 
 mod activations;
 mod elementwise;
+mod fold;
 mod linalg;
 mod meaning;
 mod relations;
@@ -14,6 +15,7 @@ mod trigonometric;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+pub use fold::fold;
 pub use linalg::{
     MatrixDomain, MatrixFunction, MatrixNotation, MatrixValue, Transposition, matrices, matrix,
 };
@@ -29,6 +31,8 @@ pub struct Function {
     pub arguments: &'static [&'static str],
     /// What it is.
     pub body: Body,
+    /// Equal expressions in the language, in terms of the arguments, that are read as this function.
+    pub forms: &'static [&'static str],
     /// Where it is defined and smooth, for sampling: one entry an argument.
     pub domain: &'static [Domain],
     /// How it is written in mathematics.

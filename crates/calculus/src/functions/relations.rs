@@ -14,6 +14,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] > x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation(">"),
         spellings: Spellings {
@@ -32,6 +33,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] >= x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation("≥"),
         spellings: Spellings {
@@ -50,6 +52,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] < x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation("<"),
         spellings: Spellings {
@@ -68,6 +71,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] <= x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation("≤"),
         spellings: Spellings {
@@ -86,6 +90,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] == x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation("="),
         spellings: Spellings {
@@ -104,6 +109,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| f64::from(x[0] != x[1]),
             derivatives: &[Some("0"), Some("0")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Relation("≠"),
         spellings: Spellings {
@@ -122,6 +128,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] == 0.0 { x[2] } else { x[1] },
             derivatives: &[Some("0"), Some("where(c, 1, 0)"), Some("where(c, 0, 1)")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real, Domain::Real],
         notation: Notation::Cases,
         spellings: Spellings {
@@ -140,6 +147,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] > x[1] { x[0] } else { x[1] },
             derivatives: &[Some("x > z"), Some("x <= z")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -157,6 +165,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] < x[1] { x[0] } else { x[1] },
             derivatives: &[Some("x < z"), Some("x >= z")],
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -175,6 +184,7 @@ pub(super) static TABLE: &[Function] = &[
             definition: "minimum(maximum(x, a), b)",
             stable: None,
         },
+        forms: &[],
         domain: &[Domain::Real, Domain::Real, Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {

@@ -74,6 +74,38 @@ fn every_declaration_is_complete() {
 }
 
 #[test]
+fn every_form_has_the_value_of_its_function_and_folds_to_it() {
+    for function in table() {
+        for text in function.forms {
+            let (tensors, accesses) = arguments(function);
+            let call = Expr::call(Callee::known(function), accesses.clone());
+            let form = meaning::form(text, function, &accesses).unwrap();
+            for unit in [0.1, 0.4, 0.6, 0.9] {
+                let mut environment = environment(&tensors, &point(function, &[unit]));
+                let left = evaluate(&call, NOWHERE, &mut environment).unwrap();
+                let right = evaluate(&form, NOWHERE, &mut environment).unwrap();
+                assert!((left - right).abs() < 1e-12, "{function:?}: {text}");
+            }
+            assert_eq!(fold(&form), Some(call), "{function:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_form_folds_among_other_factors_and_in_powers() {
+    let x = Expr::access(&Tensor::new("x", Vec::new()), &[]);
+    let exponential = Expr::apply("exp", vec![x.clone()]);
+    let denominator = Expr::addition([Expr::one(), exponential.clone()]);
+    let squared = Expr::product([x.clone(), exponential, denominator.power(Expr::integer(-2))]);
+    let sigmoid = |argument: &Expr| Expr::apply("sigmoid", vec![argument.clone()]);
+    let once = fold(&squared).unwrap();
+    let expected = Expr::product([x.clone(), sigmoid(&x), denominator.reciprocal()]);
+    assert_eq!(once, expected);
+    assert_eq!(fold(&denominator.reciprocal()), Some(sigmoid(&x.negate())));
+    assert_eq!(fold(&x), None);
+}
+
+#[test]
 fn spellings_mention_every_argument() {
     for function in table() {
         let Spellings {

@@ -12,6 +12,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].sin(),
             derivatives: &[Some("cos(x)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -29,6 +30,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].cos(),
             derivatives: &[Some("-sin(x)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -46,6 +48,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].tan(),
             derivatives: &[Some("1 + y**2")],
         },
+        forms: &[],
         domain: &[Domain::Unit],
         notation: Notation::Name,
         spellings: Spellings {
@@ -63,6 +66,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].sinh(),
             derivatives: &[Some("cosh(x)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -80,6 +84,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].cosh(),
             derivatives: &[Some("sinh(x)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -97,6 +102,10 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].tanh(),
             derivatives: &[Some("1 - y**2")],
         },
+        forms: &[
+            "sinh(x) / cosh(x)",
+            "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+        ],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {
@@ -114,6 +123,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].asin(),
             derivatives: &[Some("1 / sqrt(1 - x**2)")],
         },
+        forms: &[],
         domain: &[Domain::Unit],
         notation: Notation::Name,
         spellings: Spellings {
@@ -131,6 +141,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].acos(),
             derivatives: &[Some("-1 / sqrt(1 - x**2)")],
         },
+        forms: &[],
         domain: &[Domain::Unit],
         notation: Notation::Name,
         spellings: Spellings {
@@ -148,6 +159,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| x[0].atan(),
             derivatives: &[Some("1 / (1 + x**2)")],
         },
+        forms: &[],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {

@@ -67,6 +67,10 @@ pub fn simplify_power(expr: &Expr) -> Option<Expr> {
     }
 }
 
+fn is_exact_number(expr: &Expr) -> bool {
+    matches!(expr.node(), Node::Number(value) if value.is_exact())
+}
+
 /// Collects equal factors into powers; `f * f^-1` is one.
 pub fn collect_powers(expr: &Expr) -> Expr {
     let Node::Product(factors) = expr.node() else {
@@ -75,9 +79,9 @@ pub fn collect_powers(expr: &Expr) -> Expr {
     let mut collected: Vec<(Expr, Expr, bool)> = Vec::new();
     for factor in factors {
         let (base, exponent) = factor.split_power();
-        let known = collected.iter_mut().find(|(other, ..)| {
-            !matches!(base.node(), Node::Number(_)) && canonical::alike(other, &base)
-        });
+        let known = collected
+            .iter_mut()
+            .find(|(other, ..)| !is_exact_number(&base) && canonical::alike(other, &base));
         match known {
             Some((_, total, merged)) => {
                 *total = Expr::addition([total.clone(), exponent]);
