@@ -43,7 +43,7 @@ impl Verification {
                 chain: steps(&mut checker, &derivation.chain, &derivation.indices),
                 result: check_gradient(
                     GradientClaim {
-                        primal: &gradient.forward,
+                        primal: gradient.primal(&derivation.variable),
                         variable: &derivation.variable,
                         cotangent: gradient.seed.as_ref(),
                         derived: &program,

@@ -55,7 +55,12 @@ fn softmax(part: &Expr) -> Option<Equation> {
         return None;
     }
     let quotient = Expr::product([body.clone(), part.freshen().reciprocal()]);
-    Some(equation(&indices, &quotient, Vec::new(), matrix))
+    let facts = if indices.last() == Some(bound) {
+        vec![Fact::Probability]
+    } else {
+        Vec::new()
+    };
+    Some(equation(&indices, &quotient, facts, matrix))
 }
 
 /// `[c == t[s]]`, for labels t.
@@ -80,7 +85,7 @@ fn one_hot(part: &Expr) -> Option<Equation> {
 }
 
 /// The body over fresh indices, under no name yet.
-fn equation(
+pub(crate) fn equation(
     indices: &[Index],
     body: &Expr,
     facts: Vec<Fact>,

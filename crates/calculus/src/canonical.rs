@@ -74,6 +74,51 @@ pub fn matches_factors(
     .then(|| (search.bindings(), left_over.unwrap_or_default()))
 }
 
+/// As [`matches`], for an addition whose terms may be only some of the target's: returns the bindings and the
+/// terms of the target that are left over.
+pub fn matches_terms(
+    pattern: &Expr,
+    target: &Expr,
+    variables: &[Index],
+) -> Option<(HashMap<Index, Index>, Vec<Expr>)> {
+    let mut search = Search::new(variables);
+    let mut left_over = None;
+    take_terms(
+        &mut search,
+        &pattern.terms(),
+        &target.terms(),
+        &mut left_over,
+    )
+    .then(|| (search.bindings(), left_over.unwrap_or_default()))
+}
+
+fn take_terms(
+    search: &mut Search,
+    pattern: &[Expr],
+    target: &[Expr],
+    left_over: &mut Option<Vec<Expr>>,
+) -> bool {
+    let Some((first, rest)) = pattern.split_first() else {
+        *left_over = Some(target.to_vec());
+        return true;
+    };
+    for position in 0..target.len() {
+        if first.signature() != target[position].signature() {
+            continue;
+        }
+        let mark = search.bound.len();
+        if search.solve(&[Goal::Pair(first.clone(), target[position].clone())]) {
+            let mut others = target.to_vec();
+            others.remove(position);
+            if take_terms(search, rest, &others, left_over) {
+                return true;
+            }
+        }
+        search.bound.truncate(mark);
+    }
+    false
+}
+
 fn take_factors(
     search: &mut Search,
     pattern: &[Expr],

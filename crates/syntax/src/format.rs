@@ -185,7 +185,11 @@ impl Writer {
             }
             ExpressionKind::Binary(operator, left, right) => {
                 let (left_level, right_level) = operand_levels(*operator);
-                self.expression(left, left_level);
+                if mixes_products(*operator, left) {
+                    self.parenthesised(left);
+                } else {
+                    self.expression(left, left_level);
+                }
                 self.push(" ");
                 self.push(operator.text());
                 self.push(" ");
@@ -372,6 +376,22 @@ fn level(expression: &Expression) -> Level {
             | BinaryOperator::NotEqual => Level::Comparison,
         },
         _ => Level::Postfix,
+    }
+}
+
+/// Whether an element-wise product stands to the left of a matrix product, or the other way round: Python reads
+/// `dY * H @ W` from the left, a person hesitates. A number in front is no such product.
+fn mixes_products(operator: BinaryOperator, left: &Expression) -> bool {
+    let ExpressionKind::Binary(inner, factor, _) = &left.kind else {
+        return false;
+    };
+    match operator {
+        BinaryOperator::MatrixMultiply => {
+            let scaled = matches!(factor.kind, ExpressionKind::Number(_));
+            matches!(inner, BinaryOperator::Multiply | BinaryOperator::Divide) && !scaled
+        }
+        BinaryOperator::Multiply => *inner == BinaryOperator::MatrixMultiply,
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use backprove_syntax::Diagnostic;
 
+use super::prepare::{Prepared, prepare};
 use super::strategy::{differentiate, simplify};
 use super::{Chain, Contribution, Derivation, Gradient};
 use crate::candidates;
@@ -13,10 +14,14 @@ use crate::expr::{Expr, Node, Tensor};
 use crate::index::Index;
 use crate::matrix;
 use crate::program::{Equation, Program};
-use crate::rules::{Scope, User, chain};
+use crate::rules::{Scope, User, chain, function};
 
 /// Programs up to this many equations are searched as a whole for names of what reappears.
 const MOST_NAMED: usize = 24;
+/// Nodes of a cotangent that may be put into several results.
+const SHORT: usize = 12;
+/// Nodes of a right side beyond which a name is never written out.
+const LONG: usize = 40;
 
 /// Derives the gradients of the last definition of `program` by each of `wrt`.
 ///
@@ -28,11 +33,14 @@ pub fn gradient(
     wrt: &[Tensor],
     cotangent: Option<&Tensor>,
 ) -> Result<Gradient, Diagnostic> {
-    Differentiation::new(program, wrt, cotangent)?.run()
+    let prepared = prepare(program, wrt);
+    Differentiation::new(program, &prepared, wrt, cotangent)?.run()
 }
 
 struct Differentiation<'a> {
+    source: &'a Program,
     program: &'a Program,
+    prepared: &'a Prepared,
     wrt: &'a [Tensor],
     loss: String,
     output: &'a Equation,
@@ -44,10 +52,12 @@ struct Differentiation<'a> {
 
 impl<'a> Differentiation<'a> {
     fn new(
-        program: &'a Program,
+        source: &'a Program,
+        prepared: &'a Prepared,
         wrt: &'a [Tensor],
         cotangent: Option<&Tensor>,
     ) -> Result<Self, Diagnostic> {
+        let program = &prepared.program;
         let Some(output) = program.output() else {
             return Err(
                 Diagnostic::error("nothing-to-derive", "the program defines nothing")
@@ -73,7 +83,9 @@ impl<'a> Differentiation<'a> {
             names.inputs.extend(seed.clone());
         }
         Ok(Self {
+            source,
             program,
+            prepared,
             wrt,
             loss,
             output,
@@ -100,6 +112,8 @@ impl<'a> Differentiation<'a> {
         for variable in order {
             self.derive(&variable, &needed)?;
         }
+        self.drop_absorbed();
+        self.write_out();
         self.recover_matrices();
         let mentioned: HashSet<String> = self
             .derivations
@@ -110,11 +124,14 @@ impl<'a> Differentiation<'a> {
         self.introduced
             .retain(|equation| mentioned.contains(equation.target.name()));
         let mut forward = self.program.clone();
+        let mut source = self.source.clone();
         if let Some(seed) = &self.seed {
             // A declared cotangent is an input already; it moves to the end, where the seed belongs.
             forward.inputs.retain(|input| input != seed);
+            source.inputs.retain(|input| input != seed);
         }
         Ok(Gradient {
+            source,
             forward,
             loss: self.loss,
             seed: self.seed,
@@ -278,8 +295,9 @@ impl<'a> Differentiation<'a> {
         Ok(chain)
     }
 
-    /// Puts the cotangent of the only user in, if the whole becomes simpler for it: so `dP` and the
-    /// softmax's own rule become `(P - T) / S`.
+    /// Puts the cotangent of a user in, if the whole becomes simpler for it: so `dP` and the softmax's own
+    /// rule become `(P - T) / S`. The cotangent of a name that the author did not give is put in as well
+    /// where it occurs once and nothing else needs it, or where it is short.
     fn absorb(
         &mut self,
         chain: &mut Chain,
@@ -293,26 +311,74 @@ impl<'a> Differentiation<'a> {
             let Some(position) = position else {
                 continue;
             };
-            let consumers = mentioned_names(&user.body)
+            let consumers: Vec<String> = mentioned_names(&user.body)
                 .into_iter()
                 .filter(|name| needed.contains(name))
-                .count();
-            if consumers != 1 {
+                .collect();
+            let introduced = self.prepared.introduced.contains(user.target.name());
+            if consumers.len() != 1 && !introduced {
                 continue;
             }
             let found = self.derivations[position].equation();
             let before = chain.result().size();
+            let once = occurrences(chain.result(), &found.target) == 1;
+            let last = |name: &String| self.wrt.iter().any(|tensor| tensor.name() == name);
+            let short = found.body.size() <= SHORT && consumers.iter().all(last);
+            let bare = found.body.size() == 1;
+            let always = introduced && (bare || once && (consumers.len() == 1 || short));
+            if !always && consumers.len() != 1 {
+                continue;
+            }
             let allowance = if found.target.rank() == 0 { 6 } else { 0 };
             let mut trial = chain.clone();
             trial.scope.cotangents.push(found);
             while trial.apply(&chain::COTANGENT) {}
             simplify(&mut trial)?;
-            if trial.result().size() < before + allowance {
+            if always || trial.result().size() < before + allowance {
                 *chain = trial;
                 self.derivations[position].absorbed = true;
             }
         }
         Ok(())
+    }
+
+    /// What was put into one result but is needed by another stays a result.
+    fn drop_absorbed(&mut self) {
+        for position in (0..self.derivations.len()).rev() {
+            let gradient = self.derivations[position].gradient.clone();
+            let later = self.derivations.iter().skip(position + 1);
+            let kept = later.filter(|derivation| !derivation.absorbed);
+            if kept
+                .clone()
+                .any(|derivation| derivation.result().mentions(&gradient))
+            {
+                self.derivations[position].absorbed = false;
+            }
+        }
+    }
+
+    /// Writes the names that the author did not give out again, where no result mentions one twice.
+    fn write_out(&mut self) {
+        let equations = self.program.equations.iter().rev();
+        let passing = &self.prepared.passing;
+        for equation in equations.filter(|equation| passing.contains(equation.target.name())) {
+            let target = &equation.target;
+            let mut results = self
+                .derivations
+                .iter()
+                .filter(|derivation| !derivation.absorbed && derivation.variable != *target);
+            let few = results.all(|derivation| occurrences(derivation.result(), target) <= 1);
+            if !few || equation.body.size() > LONG {
+                continue;
+            }
+            for derivation in &mut self.derivations {
+                if derivation.absorbed || !derivation.result().mentions(target) {
+                    continue;
+                }
+                derivation.chain.scope.written_out.push(equation.clone());
+                while derivation.chain.apply(&function::WRITTEN_OUT) {}
+            }
+        }
     }
 
     /// Brings the results into matrix form. A form is accepted only if it lowers back to the same
@@ -346,6 +412,17 @@ impl<'a> Differentiation<'a> {
             });
         }
     }
+}
+
+/// How often `expr` mentions `tensor`.
+fn occurrences(expr: &Expr, tensor: &Tensor) -> usize {
+    let mut count = 0;
+    expr.visit(&mut |part| {
+        if matches!(part.node(), Node::Access(other, _) if other == tensor) {
+            count += 1;
+        }
+    });
+    count
 }
 
 /// The distinct names of tensors in `expr`.

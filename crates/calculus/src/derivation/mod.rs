@@ -6,6 +6,7 @@
 mod forward;
 mod gradient;
 mod order;
+mod prepare;
 mod strategy;
 
 use backprove_syntax::tree::Expression;
@@ -117,7 +118,9 @@ impl Derivation {
 /// The gradients of a program: derivations for readers, and a program for machines.
 #[derive(Debug, Clone)]
 pub struct Gradient {
-    /// The program that was differentiated.
+    /// The program as it was given: what finite differences are taken of.
+    pub source: Program,
+    /// The program that was differentiated: the same, with names for parts that deserve one.
     pub forward: Program,
     /// The name of the scalar: the last definition, or the abstract loss `L`.
     pub loss: String,
@@ -137,6 +140,15 @@ impl Gradient {
         self.derivations
             .iter()
             .find(|derivation| derivation.variable.name() == variable)
+    }
+
+    /// The program of which finite differences by `variable` are taken: as it was given, where it has the variable.
+    pub fn primal(&self, variable: &Tensor) -> &Program {
+        if self.source.tensor(variable.name()).is_some() {
+            &self.source
+        } else {
+            &self.forward
+        }
     }
 
     /// The whole as one program: the forward definitions, then the gradients that are computed.

@@ -8,6 +8,7 @@ use super::{Function, table};
 use crate::canonical;
 use crate::expr::{Callee, Expr, Node, Tensor};
 use crate::number::Number;
+use crate::rules::algebra::times;
 
 /// One form of a function of one argument, with `x` for the argument.
 struct Form {
@@ -72,15 +73,6 @@ impl Form {
             _ => None,
         }
     }
-}
-
-/// How often `part` goes into `whole`, both numbers of one sign.
-fn times(part: &Expr, whole: &Expr) -> Option<i64> {
-    let (Node::Number(part), Node::Number(whole)) = (part.node(), whole.node()) else {
-        return None;
-    };
-    let quotient = whole.times(part.power(Number::MINUS_ONE)?).as_integer()?;
-    (quotient > 0).then_some(quotient)
 }
 
 /// The factors that are left over, and where the first of those taken stood.

@@ -122,6 +122,20 @@ pub fn find(name: &str) -> Option<&'static Function> {
     table().find(|function| function.name == name)
 }
 
+impl Function {
+    /// Whether a derivative of it is written in terms of its result, `y`.
+    pub fn mentions_result(&self) -> bool {
+        let Body::Primitive { derivatives, .. } = self.body else {
+            return false;
+        };
+        let names = |text: &str| {
+            text.split(|character: char| !character.is_alphanumeric() && character != '_')
+                .any(|word| word == "y")
+        };
+        derivatives.iter().flatten().any(|text| names(text))
+    }
+}
+
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

@@ -16,7 +16,7 @@ pub(super) fn whole(form: &Form, want: &[Index]) -> Option<Expression> {
     let axes = form.axes();
     let missing: Vec<&Index> = want.iter().filter(|index| !axes.contains(index)).collect();
     if missing.is_empty() {
-        return exact(form, want);
+        return oriented(form, want);
     }
     let size = |index: &Index| Expression::name(index.extent().to_string());
     if axes.is_empty() {
@@ -62,15 +62,7 @@ fn exact(form: &Form, want: &[Index]) -> Option<Expression> {
             Multiplication::of(form).write(want, None)
         }
         Form::Contract(left, index, right) => contract(left, index, right, want),
-        Form::SumOver(index, inner) => reduced("sum", index, inner, want, false),
-        Form::ReduceOver(reduction, index, inner) => {
-            let name = match reduction {
-                Reduction::Maximum => "max",
-                Reduction::Minimum => "min",
-                Reduction::Product => "prod",
-            };
-            reduced(name, index, inner, want, false)
-        }
+        Form::SumOver(..) | Form::MeanOver(..) | Form::ReduceOver(..) => reduced(form, want, false),
         Form::Matrix(matrix) => function_of_matrix(matrix, want),
     }
 }
@@ -88,6 +80,32 @@ fn function_of_matrix(matrix: &MatrixForm, want: &[Index]) -> Option<Expression>
         ([i, j], [a]) if i == a && j == a => Some(Expression::call("diag", [call])),
         _ => None,
     }
+}
+
+/// The form with the axes `want`, transposed as a whole where its parts would be, one by one.
+fn oriented(form: &Form, want: &[Index]) -> Option<Expression> {
+    let straight = exact(form, want);
+    let ([first, second], Form::Add(_) | Form::Multiply(_) | Form::Call(..) | Form::Power(..)) =
+        (want, form)
+    else {
+        return straight;
+    };
+    if straight.as_ref().is_some_and(|tree| transposes(tree) < 2) {
+        return straight;
+    }
+    // A number stays in front of what is transposed.
+    let multiplication = Multiplication::of(form);
+    let coefficient = multiplication.coefficient;
+    let turned_axes = [second.clone(), first.clone()];
+    let turned = if coefficient.is_one() {
+        exact(form, &turned_axes).map(Expression::transpose)
+    } else {
+        exact(&multiplication.without_number(), &turned_axes).and_then(|tree| {
+            let number = Form::Leaf(Expr::number(coefficient));
+            scaled(&number, tree.transpose())
+        })
+    };
+    fewer_transposes(straight, turned)
 }
 
 /// The form so that it broadcasts against an array with the axes `want`.
@@ -109,12 +127,18 @@ fn broadcast(form: &Form, want: &[Index]) -> Option<Expression> {
         return None;
     }
     if want.len() == own.len() + 1 {
-        match form {
-            Form::SumOver(index, inner) => return reduced("sum", index, inner, &own, true),
-            Form::ReduceOver(Reduction::Maximum, index, inner) => {
-                return reduced("max", index, inner, &own, true);
+        let mut dividends = Multiplication::of(form);
+        dividends.means();
+        let form = dividends
+            .without_number_if_one()
+            .unwrap_or_else(|| form.clone());
+        if let Form::SumOver(..) | Form::MeanOver(..) | Form::ReduceOver(..) = form
+            && let Some(kept) = reduced(&form, &own, true)
+        {
+            let plain = reduced(&form, &own, false);
+            if plain.is_none_or(|plain| transposes(&plain) >= transposes(&kept)) {
+                return Some(kept);
             }
-            _ => {}
         }
     }
     let tree = exact(form, &own)?;
@@ -141,11 +165,8 @@ fn leaf(expr: &Expr, want: &[Index]) -> Option<Expression> {
             let name = Expression::name(tensor.name());
             match (&indices[..], want) {
                 (at, want) if at == want => Some(name),
-                ([i, j], [a, b]) if i == b && j == a => Some(if tensor.is_symmetric() {
-                    name
-                } else {
-                    name.transpose()
-                }),
+                ([i, j], [a, b]) if i == b && j == a && tensor.is_symmetric() => Some(name),
+                ([i, j], [a, b]) if i == b && j == a => Some(name.transpose()),
                 ([i, j], [a]) if i == a && j == a => Some(Expression::call("diag", [name])),
                 _ => None,
             }
@@ -225,8 +246,8 @@ fn contract(left: &Form, index: &Index, right: &Form, want: &[Index]) -> Option<
         return None;
     }
     let product = |first: &Form, first_axes: &[Index], second: &Form, second_axes: &[Index]| {
-        let first = exact(first, &[first_axes, std::slice::from_ref(index)].concat())?;
-        let second = exact(second, &[std::slice::from_ref(index), second_axes].concat())?;
+        let first = oriented(first, &[first_axes, std::slice::from_ref(index)].concat())?;
+        let second = oriented(second, &[std::slice::from_ref(index), second_axes].concat())?;
         Some(matrix_product(
             first,
             second,
@@ -256,63 +277,136 @@ fn matrix_product(first: Expression, second: Expression, matrices: bool) -> Expr
     Expression::binary(BinaryOperator::MatrixMultiply, first, second)
 }
 
-fn reduced(
-    name: &str,
-    index: &Index,
-    inner: &Form,
-    want: &[Index],
-    keep: bool,
-) -> Option<Expression> {
-    if name == "sum"
-        && let (Form::Leaf(expr), []) = (inner, want)
-        && let Node::Access(tensor, at) = expr.node()
-        && let [first, second] = &at[..]
-        && first == index
-        && second == index
+/// The name of a reduction, its index, and what it reduces.
+fn reduction(form: &Form) -> Option<(&'static str, &Index, &Form)> {
+    Some(match form {
+        Form::SumOver(index, inner) => ("sum", index, inner),
+        Form::MeanOver(index, inner) => ("mean", index, inner),
+        Form::ReduceOver(reduction, index, inner) => {
+            let name = match reduction {
+                Reduction::Maximum => "max",
+                Reduction::Minimum => "min",
+                Reduction::Product => "prod",
+            };
+            (name, index, inner)
+        }
+        _ => return None,
+    })
+}
+
+/// A reduction of everything below that reduces in the same way, as one call; with `keep`, the reduced axes
+/// stay behind the others.
+fn reduced(form: &Form, want: &[Index], keep: bool) -> Option<Expression> {
+    let (name, index, mut inner) = reduction(form)?;
+    let mut indices = vec![index.clone()];
+    while let Some((same, index, innermost)) = reduction(inner)
+        && same == name
     {
-        return Some(Expression::call("trace", [Expression::name(tensor.name())]));
+        indices.push(index.clone());
+        inner = innermost;
     }
-    if name == "sum"
-        && let (Form::Matrix(matrix), []) = (inner, want)
-        && let [first, second] = &matrix.at[..]
-        && first == second
-    {
-        let operand = whole(&matrix.operand, &matrix.inner)?;
-        let call = Expression::call(matrix.function.name, [operand]);
-        return Some(Expression::call("trace", [call]));
-    }
-    // A scalar sum over several indices is one call.
-    if name == "sum"
-        && want.is_empty()
-        && let Form::SumOver(second, innermost) = inner
-    {
-        let straight = exact(innermost, &[index.clone(), second.clone()]);
-        let turned = exact(innermost, &[second.clone(), index.clone()]);
-        return Some(Expression::call(
-            "sum",
-            [fewer_transposes(straight, turned)?],
-        ));
-    }
-    let write = |position: usize| {
-        let mut axes = want.to_vec();
-        axes.insert(position, index.clone());
-        let tree = exact(inner, &axes)?;
-        let axis = ("axis", Expression::integer(position as i64));
-        let keepdims = ("keepdims", Expression::name("True"));
-        Some(match (want.len(), keep) {
-            (0, _) => Expression::call(name, [tree]),
-            (_, true) => Expression::call_with(name, [tree], [axis, keepdims]),
-            (_, false) => Expression::call_with(name, [tree], [axis]),
-        })
-    };
-    if keep {
-        return write(want.len());
+    if name == "sum" && want.is_empty() {
+        if let Form::Leaf(expr) = inner
+            && let Node::Access(tensor, at) = expr.node()
+            && let ([first, second], [only]) = (&at[..], &indices[..])
+            && first == only
+            && second == only
+        {
+            return Some(Expression::call("trace", [Expression::name(tensor.name())]));
+        }
+        if let Form::Matrix(matrix) = inner
+            && let ([first, second], [only]) = (&matrix.at[..], &indices[..])
+            && first == only
+            && second == only
+        {
+            let operand = whole(&matrix.operand, &matrix.inner)?;
+            let call = Expression::call(matrix.function.name, [operand]);
+            return Some(Expression::call("trace", [call]));
+        }
+        if let ([index], Form::Power(base, exponent)) = (&indices[..], inner)
+            && let Form::Leaf(exponent) = &**exponent
+            && *exponent == Expr::integer(2)
+            && let Form::Leaf(_) = **base
+            && let Some(product) = dot(base, base, index)
+        {
+            return Some(product);
+        }
+        if let ([index], Form::Multiply(factors)) = (&indices[..], inner)
+            && let [left, right] = &factors[..]
+            && let Some(product) = dot(left, right, index)
+        {
+            return Some(product);
+        }
     }
     let mut best = None;
-    for position in 0..=want.len() {
-        best = fewer_transposes(best, write(position));
+    for axes in placements(want, &indices) {
+        if keep && !axes.starts_with(want) {
+            continue;
+        }
+        let Some(tree) = exact(inner, &axes) else {
+            continue;
+        };
+        let positions: Vec<i64> = (0..axes.len() as i64)
+            .filter(|position| indices.contains(&axes[*position as usize]))
+            .collect();
+        let axis = match positions[..] {
+            [position] => Expression::integer(position),
+            _ => {
+                let positions = positions.into_iter().map(Expression::integer);
+                Expression::made(ExpressionKind::Tuple(positions.collect()))
+            }
+        };
+        let keepdims = ("keepdims", Expression::name("True"));
+        let written = match (want.len(), keep) {
+            (0, _) => Expression::call(name, [tree]),
+            (_, true) => Expression::call_with(name, [tree], [("axis", axis), keepdims]),
+            (_, false) => Expression::call_with(name, [tree], [("axis", axis)]),
+        };
+        best = fewer_transposes(best, Some(written));
     }
     best
+}
+
+/// All ways to put `indices` among the axes, whose order stays.
+fn placements(want: &[Index], indices: &[Index]) -> Vec<Vec<Index>> {
+    let mut all = vec![want.to_vec()];
+    for index in indices {
+        let positions = |axes: &Vec<Index>| {
+            let axes = axes.clone();
+            (0..=axes.len()).map(move |position| {
+                let mut axes = axes.clone();
+                axes.insert(position, index.clone());
+                axes
+            })
+        };
+        all = all.iter().flat_map(positions).collect();
+    }
+    all
+}
+
+/// The product of two vectors over `index`; a vector that is a product with a matrix may stand as a row.
+fn dot(left: &Form, right: &Form, index: &Index) -> Option<Expression> {
+    let axis = std::slice::from_ref(index);
+    if left.axes() != axis || right.axes() != axis {
+        return None;
+    }
+    let product = |row: &Form, column: &Form| {
+        let row = match row {
+            Form::Contract(first, inner, second) => {
+                let (vector, matrix) = if first.axes().len() == 1 {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
+                let vector = exact(vector, std::slice::from_ref(inner))?;
+                let matrix = exact(matrix, &[inner.clone(), index.clone()])?;
+                matrix_product(vector, matrix, false)
+            }
+            _ => exact(row, axis)?,
+        };
+        Some(matrix_product(row, exact(column, axis)?, false))
+    };
+    fewer_transposes(product(left, right), product(right, left))
 }
 
 fn fewer_transposes(first: Option<Expression>, second: Option<Expression>) -> Option<Expression> {
@@ -397,6 +491,34 @@ impl Multiplication {
         }
     }
 
+    /// Reads sums that are divided by the extent of their index as means.
+    fn means(&mut self) {
+        let Self {
+            numerator,
+            denominator,
+            ..
+        } = self;
+        denominator.retain(|divisor| {
+            let Form::Leaf(extent) = divisor else {
+                return true;
+            };
+            let averaged = numerator
+                .iter()
+                .enumerate()
+                .find_map(|(position, form)| averaged(form, extent).map(|mean| (position, mean)));
+            let Some((position, mean)) = averaged else {
+                return true;
+            };
+            numerator[position] = mean;
+            false
+        });
+    }
+
+    /// The product, if no number stands in front of it.
+    fn without_number_if_one(self) -> Option<Form> {
+        self.coefficient.is_one().then(|| self.without_number())
+    }
+
     fn without_number(self) -> Form {
         let inverse = self.denominator.into_iter().map(|form| {
             let minus_one = Form::Leaf(Expr::number(Number::MINUS_ONE));
@@ -465,6 +587,7 @@ impl Multiplication {
         {
             return Some(triangle);
         }
+        self.means();
         // What divides a vector of an outer product stands within it.
         if outer_parts(&self.numerator, want).is_some() {
             let (vectors, rest) = self
@@ -537,6 +660,28 @@ impl Multiplication {
             Some(below) => Expression::binary(BinaryOperator::Divide, result, below),
             None => result,
         })
+    }
+}
+
+/// The mean, where `form` is a sum over an index with this extent, perhaps below others.
+fn averaged(form: &Form, extent: &Expr) -> Option<Form> {
+    match form {
+        Form::SumOver(index, inner) if Expr::extent(index.extent()) == *extent => {
+            Some(Form::MeanOver(index.clone(), inner.clone()))
+        }
+        // Means stand outside of sums: the mean over samples of a sum over classes.
+        Form::SumOver(index, inner) => match averaged(inner, extent)? {
+            Form::MeanOver(mean, inner) => {
+                let sum = Form::SumOver(index.clone(), inner);
+                Some(Form::MeanOver(mean, Box::new(sum)))
+            }
+            _ => None,
+        },
+        Form::MeanOver(index, inner) => {
+            let inner = averaged(inner, extent)?;
+            Some(Form::MeanOver(index.clone(), Box::new(inner)))
+        }
+        _ => None,
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Form {
     Contract(Box<Form>, Index, Box<Form>),
     /// The sum over an index.
     SumOver(Index, Box<Form>),
+    /// The sum over an index, divided by its extent.
+    MeanOver(Index, Box<Form>),
     /// Another reduction over an index.
     ReduceOver(Reduction, Index, Box<Form>),
     /// A function of a whole matrix: an edge between the indices of its element.
@@ -67,7 +69,9 @@ impl Form {
                 axes.dedup();
                 axes
             }
-            Self::SumOver(index, form) | Self::ReduceOver(_, index, form) => {
+            Self::SumOver(index, form)
+            | Self::MeanOver(index, form)
+            | Self::ReduceOver(_, index, form) => {
                 let mut axes = form.axes();
                 axes.retain(|axis| axis != index);
                 axes

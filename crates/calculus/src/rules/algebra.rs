@@ -143,6 +143,14 @@ fn deep_coefficient(term: &Expr) -> (Number, Expr) {
     }
 }
 
+/// How often the exponent `part` goes into the exponent `whole`, as a whole number; for negative ones of either sign.
+pub fn times(part: &Expr, whole: &Expr) -> Option<i64> {
+    let (Node::Number(part), Node::Number(whole)) = (part.node(), whole.node()) else {
+        return None;
+    };
+    whole.times(part.power(Number::MINUS_ONE)?).as_integer()
+}
+
 /// Collects like terms; `None` where there are none.
 pub fn collect_terms(expr: &Expr) -> Option<Expr> {
     let Node::Add(terms) = expr.node() else {
@@ -173,32 +181,22 @@ pub fn collect_terms(expr: &Expr) -> Option<Expr> {
     })
 }
 
-/// Factors out what all terms share.
+/// Factors out what all terms share, the lesser of two powers of it included.
 fn factor(expr: &Expr) -> Option<Expr> {
     let Node::Add(terms) = expr.node() else {
         return None;
     };
     let mut split: Vec<Vec<Expr>> = terms.iter().map(Expr::factors).collect();
     let mut shared = Vec::new();
-    let candidates = split[0].clone();
-    for candidate in candidates {
+    for candidate in split[0].clone() {
         if matches!(candidate.node(), Node::Number(_)) {
             continue;
         }
-        let positions: Option<Vec<usize>> = split
-            .iter()
-            .map(|factors| {
-                factors
-                    .iter()
-                    .position(|factor| canonical::alike(factor, &candidate))
-            })
-            .collect();
-        if let Some(positions) = positions {
-            for (factors, position) in split.iter_mut().zip(positions) {
-                factors.remove(position);
-            }
-            shared.push(candidate);
-        }
+        let Some((common, rest)) = share(&candidate, &split) else {
+            continue;
+        };
+        split = rest;
+        shared.push(common);
     }
     let number = common_number(&split);
     if shared.is_empty() && number.is_one() {
@@ -215,6 +213,85 @@ fn factor(expr: &Expr) -> Option<Expr> {
             .chain(shared)
             .chain([inner]),
     ))
+}
+
+/// The power of `candidate`'s base that all terms share, and the terms without it.
+fn share(candidate: &Expr, terms: &[Vec<Expr>]) -> Option<(Expr, Vec<Vec<Expr>>)> {
+    let (base, exponent) = candidate.split_power();
+    let same = |other: &Expr, base: &Expr| {
+        other.signature() == base.signature() && canonical::alike(other, base)
+    };
+    // `1 - a` and `a - 1` differ only in sign.
+    let turned = matches!(base.node(), Node::Add(_)).then(|| {
+        let terms = base.terms();
+        Expr::addition(terms.iter().map(Expr::negate))
+    });
+    let found: Option<Vec<(usize, Expr, bool)>> = terms
+        .iter()
+        .map(|factors| {
+            factors.iter().enumerate().find_map(|(position, factor)| {
+                let (other, power) = factor.split_power();
+                if same(&other, &base) {
+                    return Some((position, power, false));
+                }
+                let turned = turned.as_ref()?;
+                (power.is_one() && same(&other, turned)).then_some((position, power, true))
+            })
+        })
+        .collect();
+    let found = found?;
+    let common = if found.iter().all(|(_, power, _)| *power == exponent) {
+        exponent
+    } else {
+        let least = least(found.iter().map(|(_, power, _)| power))?;
+        // A polynomial such as `x + x ** 3` stays as it is written.
+        let negative = least.split_coefficient().0.is_negative();
+        if !negative && matches!(base.node(), Node::Access(..)) {
+            return None;
+        }
+        least
+    };
+    let rest = terms
+        .iter()
+        .zip(&found)
+        .map(|(factors, (position, power, turned))| {
+            let mut factors = factors.clone();
+            let left = Expr::addition([power.clone(), common.negate()]);
+            if left.is_zero() {
+                factors.remove(*position);
+            } else {
+                factors[*position] = base.power(left);
+            }
+            if *turned {
+                factors.push(Expr::number(Number::MINUS_ONE));
+            }
+            factors
+        });
+    Some((base.power(common.clone()), rest.collect()))
+}
+
+/// The number nearest to zero, where all are numbers of one sign.
+fn least<'a>(exponents: impl Iterator<Item = &'a Expr>) -> Option<Expr> {
+    let numbers: Option<Vec<Number>> = exponents
+        .map(|exponent| match exponent.node() {
+            Node::Number(number) => Some(*number),
+            _ => None,
+        })
+        .collect();
+    let numbers = numbers?;
+    let negative = numbers.first()?.is_negative();
+    if numbers
+        .iter()
+        .any(|number| number.is_negative() != negative)
+    {
+        return None;
+    }
+    let least = if negative {
+        numbers.into_iter().max()
+    } else {
+        numbers.into_iter().min()
+    };
+    least.map(Expr::number)
 }
 
 /// The number that stands in front of every term up to its sign; one where there is none. A term

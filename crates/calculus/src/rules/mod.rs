@@ -55,6 +55,8 @@ pub struct Scope {
     pub users: Vec<User>,
     /// Local derivatives that were worked out, each with its result.
     pub locals: Vec<(Expr, Expr)>,
+    /// Definitions whose names are written out again.
+    pub written_out: Vec<Equation>,
     /// What was found for cotangents that may be put in.
     pub cotangents: Vec<Equation>,
     /// The derivative that is worked out in the direction of the computation, if one is.
@@ -115,5 +117,9 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(delta::RULES)
     .chain(sum::RULES)
     .chain(algebra::RULES)
-    .chain([&function::FUNCTION_DERIVATIVE, &function::NAMED_RESULT])
+    .chain([
+        &function::FUNCTION_DERIVATIVE,
+        &function::NAMED_RESULT,
+        &function::WRITTEN_OUT,
+    ])
 }

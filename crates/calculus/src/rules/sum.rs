@@ -71,7 +71,7 @@ fn distribute(expr: &Expr) -> Option<Expr> {
     }
     let unwieldy = |factor: &Expr| {
         let product_of_smaller = |term: &Expr| {
-            matches!(term.node(), Node::Product(_)) && term.factors().iter().all(is_handy)
+            term.factors().iter().all(is_handy)
         };
         factor.free_indices().len() > MATRIX_RANK && factor.terms().iter().all(product_of_smaller)
     };
