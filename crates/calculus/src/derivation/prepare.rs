@@ -364,10 +364,45 @@ impl Preparation {
 /// The expression with every written-out function read as such, innermost first.
 fn fold(expr: &Expr) -> Expr {
     let mut folded = expr.map_children(fold);
-    while let Some(next) = functions::fold(&folded) {
+    while let Some(next) = functions::fold(&folded).or_else(|| log_of_softmax(&folded)) {
         folded = next;
     }
     algebra::collect_powers(&folded)
+}
+
+/// `log(exp(u) / sum(exp(u)))` is `u - log(sum(exp(u)))`, which does not overflow.
+fn log_of_softmax(expr: &Expr) -> Option<Expr> {
+    let [quotient] = applied("log", expr)? else {
+        return None;
+    };
+    let Node::Product(factors) = quotient.node() else {
+        return None;
+    };
+    let [numerator, divisor] = &factors[..] else {
+        return None;
+    };
+    let [argument] = applied("exp", numerator)? else {
+        return None;
+    };
+    let (sum, exponent) = divisor.split_power();
+    let exponentials = match sum.node() {
+        Node::Sum(_, body) => applied("exp", body).is_some(),
+        _ => false,
+    };
+    (exponentials && exponent == Expr::integer(-1)).then(|| {
+        let logarithm = Expr::apply("log", vec![sum]);
+        Expr::addition([argument.clone(), logarithm.negate()])
+    })
+}
+
+/// The arguments of a call of the function `name`.
+fn applied<'a>(name: &str, expr: &'a Expr) -> Option<&'a [Expr]> {
+    match expr.node() {
+        Node::Call(callee, arguments) if callee.name() == name && callee.derivatives.is_empty() => {
+            Some(arguments)
+        }
+        _ => None,
+    }
 }
 
 /// The expression with the part's name wherever it occurs.

@@ -9,6 +9,7 @@
 //! in `canonical`.
 
 mod emit;
+mod reduction;
 mod structure;
 
 use backprove_syntax::tree::{Expression, ExpressionKind, UnaryOperator};
