@@ -33,7 +33,7 @@ pub use print::matrix;
 /// // Applied to a vector, nothing of the size N × N remains.
 /// let product = operator.apply(&v);
 /// let matrix = backprove_calculus::matrix::recover(&product, &[i]).unwrap();
-/// assert_eq!(backprove_syntax::format_expression(&matrix), "p * v - sum(p * v) * p");
+/// assert_eq!(backprove_syntax::format_expression(&matrix), "p * v - (p @ v) * p");
 /// ```
 #[derive(Debug, Clone)]
 pub struct Operator {

@@ -196,13 +196,7 @@ impl Preparation {
 
     /// `u / f(sum(u))` beside other factors or terms, named after `u`.
     fn quotient(&self, body: &Expr) -> Option<Part> {
-        let mut found = None;
-        body.visit(&mut |part| {
-            if found.is_none() {
-                found = self.quotient_in(part, body);
-            }
-        });
-        found
+        first(body, |part| self.quotient_in(part, body))
     }
 
     fn quotient_in(&self, part: &Expr, body: &Expr) -> Option<Part> {
@@ -251,7 +245,7 @@ impl Preparation {
 
     /// A root of a reduction, where it is not the whole: a deviation or a norm.
     fn root(&self, body: &Expr) -> Option<Part> {
-        self.first(body, |part| {
+        first(body, |part| {
             let Node::Power(base, exponent) = part.node() else {
                 return None;
             };
@@ -283,7 +277,7 @@ impl Preparation {
 
     /// The argument of a function whose definition is to be differentiated, where it contracts.
     fn argument(&self, body: &Expr) -> Option<Part> {
-        self.first(body, |part| {
+        first(body, |part| {
             let Node::Call(callee, arguments) = part.node() else {
                 return None;
             };
@@ -312,7 +306,7 @@ impl Preparation {
                 whole.push(inner.clone());
             }
         });
-        let own = self.first(body, |part| {
+        let own = first(body, |part| {
             let Node::Call(callee, arguments) = part.node() else {
                 return None;
             };
@@ -328,7 +322,7 @@ impl Preparation {
                 && self.varies(part);
             worth.then(|| Part::passing("H", part))
         });
-        own.or_else(|| self.first(body, |part| self.contracted_function(part)))
+        own.or_else(|| first(body, |part| self.contracted_function(part)))
     }
 
     fn contracted_function(&self, part: &Expr) -> Option<Part> {
@@ -349,16 +343,17 @@ impl Preparation {
             (contracted && deep && self.contracts(factor)).then(|| Part::passing("H", factor))
         })
     }
+}
 
-    fn first(&self, body: &Expr, test: impl Fn(&Expr) -> Option<Part>) -> Option<Part> {
-        let mut found = None;
-        body.visit(&mut |part| {
-            if found.is_none() {
-                found = test(part);
-            }
-        });
-        found
-    }
+/// The first part, outermost first, for which `test` answers.
+fn first(body: &Expr, test: impl Fn(&Expr) -> Option<Part>) -> Option<Part> {
+    let mut found = None;
+    body.visit(&mut |part| {
+        if found.is_none() {
+            found = test(part);
+        }
+    });
+    found
 }
 
 /// The expression with every written-out function read as such, innermost first.

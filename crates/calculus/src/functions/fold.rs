@@ -102,12 +102,11 @@ fn take_each(
     };
     for position in 0..rest.len() {
         let before = (found.clone(), rest.clone(), *first);
-        if let Some(remaining) = take_one(part, &rest[position], found) {
-            match remaining {
-                Some(left) => rest[position] = left,
-                None => {
-                    rest.remove(position);
-                }
+        if let Some(left) = take_one(part, &rest[position], found) {
+            if left.is_one() {
+                rest.remove(position);
+            } else {
+                rest[position] = left;
             }
             *first = (*first).min(position);
             if take_each(others, rest, found, first) {
@@ -119,10 +118,10 @@ fn take_each(
     false
 }
 
-/// Matches one factor, or takes one power of it: what is left of the factor, if anything.
-fn take_one(pattern: &Expr, factor: &Expr, found: &mut Option<Expr>) -> Option<Option<Expr>> {
+/// Matches one factor, or takes one power of it: what is left of the factor, one if nothing is.
+fn take_one(pattern: &Expr, factor: &Expr, found: &mut Option<Expr>) -> Option<Expr> {
     if matches(pattern, factor, found) {
-        return Some(None);
+        return Some(Expr::one());
     }
     let (Node::Power(base, exponent), Node::Power(inner, power)) = (pattern.node(), factor.node())
     else {
@@ -131,7 +130,7 @@ fn take_one(pattern: &Expr, factor: &Expr, found: &mut Option<Expr>) -> Option<O
     let times = times(exponent, power)?;
     matches(base, inner, found).then_some(())?;
     let left = Expr::product([exponent.clone(), Expr::integer(times - 1)]);
-    Some(Some(inner.power(left)))
+    Some(inner.power(left))
 }
 
 fn is_argument(part: &Expr) -> bool {
@@ -141,13 +140,8 @@ fn is_argument(part: &Expr) -> bool {
 /// Whether `target` is `pattern` with an expression in place of the argument.
 fn matches(pattern: &Expr, target: &Expr, found: &mut Option<Expr>) -> bool {
     if is_argument(pattern) {
-        return match found {
-            Some(known) => canonical::alike(known, target),
-            None => {
-                *found = Some(target.clone());
-                true
-            }
-        };
+        let known = found.get_or_insert_with(|| target.clone());
+        return canonical::alike(known, target);
     }
     // What is to be `-x` is always the negative of something.
     if let Node::Product(parts) = pattern.node()

@@ -81,9 +81,9 @@ fn every_form_has_the_value_of_its_function_and_folds_to_it() {
             let call = Expr::call(Callee::known(function), accesses.clone());
             let form = meaning::form(text, function, &accesses).unwrap();
             for unit in [0.1, 0.4, 0.6, 0.9] {
-                let mut environment = environment(&tensors, &point(function, &[unit]));
-                let left = evaluate(&call, NOWHERE, &mut environment).unwrap();
-                let right = evaluate(&form, NOWHERE, &mut environment).unwrap();
+                let environment = environment(&tensors, &point(function, &[unit]));
+                let left = evaluate(&call, NOWHERE, &environment).unwrap();
+                let right = evaluate(&form, NOWHERE, &environment).unwrap();
                 assert!((left - right).abs() < 1e-12, "{function:?}: {text}");
             }
             assert_eq!(fold(&form), Some(call), "{function:?}: {text}");

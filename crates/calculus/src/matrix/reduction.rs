@@ -121,18 +121,17 @@ fn dot(left: &Form, right: &Form, index: &Index) -> Option<Expression> {
         return None;
     }
     let product = |row: &Form, column: &Form| {
-        let row = match row {
-            Form::Contract(first, inner, second) => {
-                let (vector, matrix) = if first.axes().len() == 1 {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
-                let vector = exact(vector, std::slice::from_ref(inner))?;
-                let matrix = exact(matrix, &[inner.clone(), index.clone()])?;
-                matrix_product(vector, matrix, false)
-            }
-            _ => exact(row, axis)?,
+        let row = if let Form::Contract(first, inner, second) = row {
+            let (vector, matrix) = if first.axes().len() == 1 {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            let vector = exact(vector, std::slice::from_ref(inner))?;
+            let matrix = exact(matrix, &[inner.clone(), index.clone()])?;
+            matrix_product(vector, matrix, false)
+        } else {
+            exact(row, axis)?
         };
         Some(matrix_product(row, exact(column, axis)?, false))
     };
