@@ -79,12 +79,11 @@ pub(super) fn reduced(form: &Form, want: &[Index], keep: bool) -> Option<Express
         let positions: Vec<i64> = (0..axes.len() as i64)
             .filter(|position| indices.contains(&axes[*position as usize]))
             .collect();
-        let axis = match positions[..] {
-            [position] => Expression::integer(position),
-            _ => {
-                let positions = positions.into_iter().map(Expression::integer);
-                Expression::made(ExpressionKind::Tuple(positions.collect()))
-            }
+        let axis = if let [position] = positions[..] {
+            Expression::integer(position)
+        } else {
+            let positions = positions.into_iter().map(Expression::integer);
+            Expression::made(ExpressionKind::Tuple(positions.collect()))
         };
         let keepdims = ("keepdims", Expression::name("True"));
         let written = match (want.len(), keep) {
