@@ -81,7 +81,7 @@ pub fn matches_terms(
     target: &Expr,
     variables: &[Index],
 ) -> Option<(HashMap<Index, Index>, Vec<Expr>)> {
-    let mut search = Search::new(variables);
+    let mut search = Search::new(variables, [pattern, target]);
     let mut left_over = None;
     take_terms(
         &mut search,

@@ -9,6 +9,7 @@
 //! in `canonical`.
 
 mod emit;
+mod multiplication;
 mod reduction;
 mod structure;
 

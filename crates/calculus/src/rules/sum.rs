@@ -70,9 +70,7 @@ fn distribute(expr: &Expr) -> Option<Expr> {
         return None;
     }
     let unwieldy = |factor: &Expr| {
-        let product_of_smaller = |term: &Expr| {
-            term.factors().iter().all(is_handy)
-        };
+        let product_of_smaller = |term: &Expr| term.factors().iter().all(is_handy);
         factor.free_indices().len() > MATRIX_RANK && factor.terms().iter().all(product_of_smaller)
     };
     let position = factors.iter().position(|factor| {
