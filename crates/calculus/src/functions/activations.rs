@@ -13,7 +13,7 @@ pub(super) static TABLE: &[Function] = &[
             value: |x| if x[0] <= 0.0 { 0.0 } else { x[0] },
             derivatives: &[Some("x > 0")],
         },
-        forms: &[],
+        forms: &["maximum(x, 0)", "maximum(0, x)", "relu(x) * (x > 0)"],
         domain: &[Domain::Real],
         notation: Notation::Name,
         spellings: Spellings {

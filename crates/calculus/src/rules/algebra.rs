@@ -3,6 +3,7 @@
 use super::{Level, Rule};
 use crate::canonical;
 use crate::expr::{Expr, Node};
+use crate::functions;
 use crate::number::Number;
 
 /// The laws in the order in which they are tried.
@@ -37,6 +38,27 @@ pub static RULES: &[Rule] = &[
         statement: "m * f + n * f = (m + n) * f",
         level: Level::Bookkeeping,
         apply: |expr, _| collect_terms(expr),
+    },
+    Rule {
+        name: "fold",
+        title: "the definition of a function",
+        statement: "1 / (1 + exp(-f)) = sigmoid(f), and the like for every function of the table",
+        level: Level::Bookkeeping,
+        apply: |expr, _| functions::fold(expr),
+    },
+    Rule {
+        name: "common-denominator",
+        title: "common denominator",
+        statement: "f / g + h / g ** 2 = (f * g + h) / g ** 2, where it becomes shorter",
+        level: Level::Bookkeeping,
+        apply: |expr, _| common_denominator(expr),
+    },
+    Rule {
+        name: "cases",
+        title: "by cases",
+        statement: "where(c, 1, 0) * f + where(c, 0, 1) * g = where(c, f, g)",
+        level: Level::Bookkeeping,
+        apply: |expr, _| cases(expr),
     },
     Rule {
         name: "factor",
@@ -292,6 +314,122 @@ fn least<'a>(exponents: impl Iterator<Item = &'a Expr>) -> Option<Expr> {
         numbers.into_iter().min()
     };
     least.map(Expr::number)
+}
+
+/// Nodes of an addition up to which a common denominator is looked for.
+const MOST_DENOMINATED: usize = 60;
+
+/// Brings fractions together, where the numerator becomes so simple that the whole is shorter.
+fn common_denominator(expr: &Expr) -> Option<Expr> {
+    let Node::Add(terms) = expr.node() else {
+        return None;
+    };
+    if expr.size() > MOST_DENOMINATED {
+        return None;
+    }
+    let divisor = |factor: &Expr| {
+        let (base, exponent) = factor.split_power();
+        let whole = matches!(exponent.node(), Node::Number(value) if value.is_negative() && value.as_integer().is_some());
+        (whole && matches!(base.node(), Node::Add(_))).then_some(base)
+    };
+    let divisors = terms.iter().flat_map(Expr::factors);
+    let mut divisors = divisors.filter_map(|factor| divisor(&factor));
+    divisors.find_map(|divisor| {
+        let brought = over(terms, &divisor)?;
+        (brought.size() < expr.size()).then_some(brought)
+    })
+}
+
+/// The terms over the highest power of `divisor` that divides one of them.
+fn over(terms: &[Expr], divisor: &Expr) -> Option<Expr> {
+    let split: Option<Vec<(i64, Expr)>> = terms
+        .iter()
+        .map(|term| {
+            let mut factors = term.factors();
+            let divides = |factor: &Expr| canonical::alike(&factor.split_power().0, divisor);
+            let Some(position) = factors.iter().position(divides) else {
+                return Some((0, term.clone()));
+            };
+            let (_, exponent) = factors.remove(position).split_power();
+            match exponent.node() {
+                Node::Number(value) => Some((value.as_integer()?, Expr::product(factors))),
+                _ => None,
+            }
+        })
+        .collect();
+    let split = split?;
+    let lowest = split.iter().map(|(power, _)| *power).min()?;
+    let numerator = split.iter().map(|(power, rest)| match power - lowest {
+        0 => Some(vec![rest.clone()]),
+        1 => {
+            let terms = divisor.terms().into_iter();
+            let multiplied = terms.map(|term| Expr::product([rest.freshen(), term.freshen()]));
+            Some(multiplied.collect())
+        }
+        _ => None,
+    });
+    let numerator: Option<Vec<Vec<Expr>>> = numerator.collect();
+    let numerator = Expr::addition(numerator?.into_iter().flatten());
+    let numerator = collect_terms(&numerator).unwrap_or(numerator);
+    Some(Expr::product([
+        numerator,
+        divisor.power(Expr::integer(lowest)),
+    ]))
+}
+
+/// Two terms of which one counts where a condition holds and the other where it does not.
+fn cases(expr: &Expr) -> Option<Expr> {
+    let Node::Add(terms) = expr.node() else {
+        return None;
+    };
+    let chosen = |term: &Expr| {
+        let mut factors = term.factors();
+        let (position, choice) = factors
+            .iter()
+            .enumerate()
+            .find_map(|(position, factor)| selection(factor).map(|choice| (position, choice)))?;
+        factors.remove(position);
+        Some((choice, Expr::product(factors)))
+    };
+    let chosen: Vec<Option<((Expr, bool), Expr)>> = terms.iter().map(chosen).collect();
+    for (first, left) in chosen.iter().enumerate() {
+        let Some(((condition, true), then)) = left else {
+            continue;
+        };
+        for (second, right) in chosen.iter().enumerate() {
+            let Some(((other, false), otherwise)) = right else {
+                continue;
+            };
+            if canonical::alike(condition, other) {
+                let mut terms = terms.clone();
+                let parts = vec![condition.clone(), then.clone(), otherwise.clone()];
+                terms[first.min(second)] = Expr::apply("where", parts);
+                terms.remove(first.max(second));
+                return Some(Expr::addition(terms));
+            }
+        }
+    }
+    None
+}
+
+/// The condition of `where(c, 1, 0)` or `where(c, 0, 1)`, and which of them it is.
+fn selection(factor: &Expr) -> Option<(Expr, bool)> {
+    let Node::Call(callee, parts) = factor.node() else {
+        return None;
+    };
+    let [condition, then, otherwise] = &parts[..] else {
+        return None;
+    };
+    if callee.name() != "where" || !callee.derivatives.is_empty() {
+        return None;
+    }
+    if then.is_one() && otherwise.is_zero() {
+        Some((condition.clone(), true))
+    } else if then.is_zero() && otherwise.is_one() {
+        Some((condition.clone(), false))
+    } else {
+        None
+    }
 }
 
 /// The number that stands in front of every term up to its sign; one where there is none. A term
