@@ -58,6 +58,10 @@ fn result(gradient: &Gradient, derivation: &Derivation, check: &DerivationCheck)
         "shape": shape(&derivation.variable),
         "matrix": derivation.matrix.as_ref().map(backprove_syntax::format_expression),
         "index": text::by_index(&equation),
+        "constrained": derivation.constrained.as_ref().map(|constrained| json!({
+            "matrix": backprove_syntax::format_expression(&constrained.matrix),
+            "convention": constrained.convention,
+        })),
         "latex": latex::formula(&formula),
         "verified": check.holds(),
         "error": check.result.error,

@@ -375,10 +375,12 @@ fn result(
         let mut letters = letters.clone();
         let element = index::element(&derivation.gradient, &derivation.indices, &mut letters);
         let body = index::expression(derivation.result(), &mut letters);
-        return vec![
+        let mut blocks = vec![
             Block::Paragraph("The result has no matrix form; it stays in index notation:".into()),
             Block::Equations(vec![Equation::new(element, body)]),
         ];
+        blocks.extend(constrained(derivation, names));
+        return blocks;
     };
     let mut blocks = vec![
         Block::Paragraph("In matrix form:".into()),
@@ -388,7 +390,23 @@ fn result(
     if let Some(note) = collected(gradient, derivation, tree) {
         blocks.push(Block::Note(note));
     }
+    blocks.extend(constrained(derivation, names));
     blocks
+}
+
+/// The gradient among matrices of the kind that was declared.
+fn constrained(derivation: &Derivation, names: &Names) -> Vec<Block> {
+    let Some(constrained) = &derivation.constrained else {
+        return Vec::new();
+    };
+    let prose = Prose::from("This takes every element of ")
+        .formula(Formula::name(derivation.variable.name()))
+        .text(" as free. Among matrices of the declared kind the gradient is");
+    vec![
+        Block::Paragraph(prose),
+        Block::Equations(vec![Equation::then(names.form(&constrained.matrix))]),
+        Block::Note(constrained.convention.into()),
+    ]
 }
 
 /// `(∂L/∂Y)ᵀ is N×S, X is S×M; together N×M, the shape of W.`

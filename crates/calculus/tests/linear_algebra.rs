@@ -1,7 +1,9 @@
 //! Functions of matrices: every step and every result is judged by the oracle, and has a matrix form.
 
 use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
-use backprove_calculus::{Program, Tensor, canonical, derivation, elaborate, notation};
+use backprove_calculus::{
+    Program, Tensor, canonical, derivation, elaborate, elaborate_expression, notation,
+};
 
 fn program(text: &str) -> Program {
     let parsed = backprove_syntax::parse(text);
@@ -123,4 +125,91 @@ fn gaussian_likelihoods() {
 #[test]
 fn cholesky_factors() {
     check("A[M, M]: spd; G[M, M]\nL = sum(G * cholesky(A))", &["A"]);
+}
+
+#[test]
+fn norms() {
+    check("x[M]\nL = np.linalg.norm(x)", &["x"]);
+    check("x[M]\nL = np.linalg.norm(x, 1)", &["x"]);
+    check("x[M]\nL = np.linalg.norm(x, ord=3)", &["x"]);
+    check("X[M, N]\nL = np.linalg.norm(X, 'fro')", &["X"]);
+    check("X[M, N]\nL = sum(torch.norm(X, p=2, dim=1))", &["X"]);
+    check("X[M, N]\nL = sum(np.linalg.norm(X, 1, axis=0)**2)", &["X"]);
+}
+
+#[test]
+fn powers_and_triangles_of_matrices() {
+    check("X[M, M]\nL = trace(np.linalg.matrix_power(X, 3))", &["X"]);
+    check(
+        "X[M, M]: invertible\nL = trace(matrix_power(X, -2))",
+        &["X"],
+    );
+    check("X[M, M]; G[M, M]\nL = sum(G * np.tril(X)**2)", &["X"]);
+    check("X[M, M]; G[M, M]\nL = sum(G * triu(X))", &["X"]);
+}
+
+/// Asserts that `left` and `right`, read over the names of `program` and its gradients, have the same values.
+fn assert_identical(program: &Program, wrt: &[&str], left: &str, right: &str) {
+    let by = |name: &&str| program.tensor(name).expect("a name of the program").clone();
+    let variables: Vec<Tensor> = wrt.iter().map(by).collect();
+    let gradient = derivation::gradient(program, &variables, None).expect("a gradient");
+    let all = context(&gradient);
+    let read = |text: &str| {
+        let tree = backprove_syntax::parse_expression(text).0.expect("a text");
+        elaborate_expression(&tree, &all, &[], &|_, _| None).expect("a value")
+    };
+    let (left, right) = (read(left), read(right));
+    let pairs = right.indices.iter().cloned().zip(left.indices.clone());
+    let right = right.body.substitute(&pairs.collect());
+    let check = Checker::new(&all, 3).identical(&left.body, &right, &left.indices);
+    assert!(
+        matches!(check.verdict, Verdict::Verified(_)),
+        "{:?}: {check:?}",
+        left.body
+    );
+}
+
+/// The constrained gradient by `S`, which is declared to be of `kind`.
+fn constrained(kind: &str, loss: &str) -> String {
+    let program = program(&format!("B[N, N]; S[N, N]: {kind}\nL = {loss}"));
+    let variable = program.tensor("S").expect("declared").clone();
+    let gradient = derivation::gradient(&program, &[variable], None).expect("a gradient");
+    let constrained = gradient.derivations[0].constrained.as_ref();
+    let constrained = constrained.expect("a matrix of a kind");
+    backprove_syntax::format_expression(&constrained.matrix)
+}
+
+/// A matrix of a kind made of free elements: the gradient by those, whose finite differences are taken elsewhere, is the
+/// constrained one.
+#[test]
+fn constrained_gradients_are_those_by_the_free_elements() {
+    let losses = ["sum(B * S @ S)", "logdet(S + 9 * eye(N))"];
+    let kinds = [
+        ("symmetric", "half_tril(P) + half_tril(P).T", "tril"),
+        ("spd", "half_tril(P) + half_tril(P).T", "tril"),
+        ("diagonal", "P * eye(N)", ""),
+        ("lower", "tril(P)", ""),
+    ];
+    for loss in losses {
+        for (kind, made, seen) in kinds {
+            let form = constrained(kind, loss);
+            let text = format!("B[N, N]; P[N, N]\nS = {made}\nL = {loss}");
+            let program = program(&text);
+            assert_identical(&program, &["P", "S"], "dP", &format!("{seen}({form})"));
+        }
+    }
+    assert_eq!(
+        constrained("symmetric", "logdet(S)"),
+        "2 * dS - dS * eye(N)"
+    );
+}
+
+#[test]
+fn the_constrained_gradient_by_an_orthogonal_matrix_is_tangent() {
+    let form = constrained("orthogonal", "sum(B * S @ S)");
+    let program = program("B[N, N]; S[N, N]: orthogonal; W[N, N]\nL = sum(B * S @ S)");
+    let tangent = format!("S.T @ ({form}) + ({form}).T @ S");
+    assert_identical(&program, &["S"], &tangent, "zeros((N, N))");
+    let along = |gradient: &str| format!("trace(({gradient}).T @ S @ (W - W.T))");
+    assert_identical(&program, &["S"], &along(&form), &along("dS"));
 }

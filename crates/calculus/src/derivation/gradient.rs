@@ -226,6 +226,7 @@ impl<'a> Differentiation<'a> {
             contributions,
             chain,
             matrix: None,
+            constrained: None,
             absorbed: false,
         });
         Ok(())
@@ -410,6 +411,7 @@ impl<'a> Differentiation<'a> {
                     &derivation.indices,
                 )
             });
+            derivation.constrained = super::constrained::of(derivation);
         }
     }
 }

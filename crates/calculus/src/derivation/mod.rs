@@ -3,6 +3,7 @@
 //!
 //! `gradient` goes from equation to equation, `strategy` decides which rule is applied where.
 
+mod constrained;
 mod forward;
 mod gradient;
 mod order;
@@ -17,6 +18,7 @@ use crate::index::Index;
 use crate::program::{Equation, Program};
 use crate::rules::{Level, Rule, Scope};
 
+pub use constrained::Constrained;
 pub use forward::{Forward, Partial, jacobian, tangent};
 pub use gradient::gradient;
 pub use order::{Derivative, Order, Outcome, derivative};
@@ -94,6 +96,8 @@ pub struct Derivation {
     pub chain: Chain,
     /// The result in matrix notation, where it has one.
     pub matrix: Option<Expression>,
+    /// For a matrix that is declared to be of a kind: the gradient among matrices of that kind.
+    pub constrained: Option<Constrained>,
     /// Whether the result was put into a later one and is not computed by itself.
     pub absorbed: bool,
 }

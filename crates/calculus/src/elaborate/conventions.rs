@@ -96,7 +96,7 @@ impl Elaborator<'_> {
             .get(1)
             .is_some_and(|argument| argument.keyword.is_none());
         if name == "norm" && (second_by_position || has(&renamed, "ord") || has(&renamed, "p")) {
-            return self.not_yet("a norm other than the Euclidean one", span);
+            return self.norm_of_kind(library, renamed, span);
         }
         if library == Library::Ours && matches!(name.as_str(), "max" | "min") && second_by_position
         {
@@ -127,6 +127,90 @@ impl Elaborator<'_> {
                     both,
                 ),
         )
+    }
+
+    /// `norm(x, ord)`: which norm that is depends on `ord`, and without an axis on whether `x` is a matrix.
+    fn norm_of_kind(
+        &mut self,
+        library: Library,
+        mut arguments: Vec<Argument>,
+        span: Span,
+    ) -> Option<(Library, String, Vec<Argument>)> {
+        let of_elements = take_keyword(&mut arguments, "p");
+        let by_keyword = take_keyword(&mut arguments, "ord");
+        let kind = if let Some(kind) = of_elements.as_ref().or(by_keyword.as_ref()) {
+            kind.clone()
+        } else {
+            arguments.remove(1).value
+        };
+        let mut rest = arguments.iter_mut().skip(1);
+        // What stood behind `ord` is the axis.
+        if let Some(axis) = rest.next().filter(|argument| argument.keyword.is_none()) {
+            axis.keyword = Some(Name::made("axis"));
+        }
+        if rest.any(|argument| argument.keyword.is_none()) {
+            return self.not_yet("`keepdims` of a norm by position", span);
+        }
+        let is_word = |word: &str| match &kind.kind {
+            ExpressionKind::String(text) | ExpressionKind::Name(text) => text == word,
+            ExpressionKind::Attribute(_, name) => name.text == word,
+            _ => false,
+        };
+        let number = match &kind.kind {
+            ExpressionKind::Number(text) => text.parse::<f64>().ok(),
+            _ => None,
+        };
+        let axis = arguments
+            .iter()
+            .find(|argument| keyword_is(argument, "axis"))
+            .map(|argument| argument.value.clone());
+        let of_matrix = match axis.as_ref().map(|axis| &axis.kind) {
+            Some(ExpressionKind::Tuple(axes) | ExpressionKind::List(axes)) => axes.len() > 1,
+            Some(kind) if *kind != ExpressionKind::None => false,
+            // PyTorch's older norm takes all elements together, whatever their shape.
+            _ if of_elements.is_some() => false,
+            _ => self.lower(&arguments.first()?.value)?.rank() > 1,
+        };
+        let euclidean = kind.kind == ExpressionKind::None || (is_word("fro") && of_matrix);
+        let is_two = number == Some(2.0);
+        let name = match number {
+            _ if euclidean || (is_two && !of_matrix) => "norm",
+            _ if of_matrix || is_word("fro") || is_word("nuc") => {
+                let what = if is_word("nuc") || is_two {
+                    "this norm is a function of the singular values, which has no rule here"
+                } else {
+                    "this norm of a matrix has no rule here"
+                };
+                return self.fail(
+                    Diagnostic::error("refused", what)
+                        .label(kind.span, "asked for here")
+                        .help("of a matrix there is the Frobenius norm, `norm(X)`; with `axis=` there are those of its rows or columns"),
+                );
+            }
+            _ if is_word("inf") => "norm_inf",
+            Some(1.0) => "norm_1",
+            Some(order) if order <= 0.0 => {
+                return self.fail(
+                    Diagnostic::error("refused", "there is no such norm")
+                        .label(kind.span, "asked for here")
+                        .help("the order of a norm is a positive number or `inf`"),
+                );
+            }
+            _ => {
+                let exponent = Argument {
+                    keyword: None,
+                    value: kind,
+                };
+                arguments.insert(1, exponent);
+                "norm_p"
+            }
+        };
+        let library = if name == "norm" {
+            library
+        } else {
+            Library::Ours
+        };
+        Some((library, name.to_owned(), arguments))
     }
 
     fn tanh_gelu(
@@ -208,6 +292,11 @@ fn clipped(
         return (Library::Ours, of_two.to_owned(), both);
     }
     (library, name, arguments)
+}
+
+fn keyword_is(argument: &Argument, wanted: &str) -> bool {
+    let keyword = argument.keyword.as_ref();
+    keyword.is_some_and(|keyword| keyword.text == wanted)
 }
 
 fn take_keyword(arguments: &mut Vec<Argument>, wanted: &str) -> Option<Expression> {

@@ -157,6 +157,18 @@ const TABLE: &[TensorFunction] = &[
         "norm(x, axis=None, keepdims=False)",
         "sqrt(sum(x**2, axis=axis, keepdims=keepdims))",
     ),
+    defined(
+        "norm_1(x, axis=None, keepdims=False)",
+        "sum(abs(x), axis=axis, keepdims=keepdims)",
+    ),
+    defined(
+        "norm_inf(x, axis=None, keepdims=False)",
+        "max(abs(x), axis=axis, keepdims=keepdims)",
+    ),
+    defined(
+        "norm_p(x, p, axis=None, keepdims=False)",
+        "sum(abs(x)**p, axis=axis, keepdims=keepdims)**(1 / p)",
+    ),
     defined("sqrt(x)", "x**(1/2)"),
     defined("square(x)", "x**2"),
     defined("reciprocal(x)", "1 / x"),

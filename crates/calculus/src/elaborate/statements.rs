@@ -19,23 +19,38 @@ use crate::index::{Dim, Index};
 use crate::program::Equation;
 use crate::shape;
 
-/// The facts that a declaration may state.
-const FACTS: &[&str] = &[
-    "symmetric",
-    "spd",
-    "diagonal",
-    "orthogonal",
-    "lower",
-    "invertible",
-    "positive",
-    "unit",
-    "signs",
-    "prob",
-    "onehot",
-    "labels",
-    "constant",
-    "elementwise",
+/// What a fact may be stated of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Any tensor.
+    Tensor,
+    /// A square matrix.
+    Square,
+}
+
+/// The facts that a declaration may state without arguments: the name, other names for it, what it says.
+static FACTS: &[(&str, &[&str], Fact, Of)] = &[
+    ("symmetric", &["sym"], Fact::Symmetric, Of::Square),
+    (
+        "spd",
+        &["pos_def", "positive_definite"],
+        Fact::PositiveDefinite,
+        Of::Square,
+    ),
+    ("diagonal", &[], Fact::Diagonal, Of::Square),
+    ("orthogonal", &[], Fact::Orthogonal, Of::Square),
+    ("lower", &["lower_triangular"], Fact::Lower, Of::Square),
+    ("invertible", &["nonsingular"], Fact::Invertible, Of::Square),
+    ("positive", &[], Fact::Positive, Of::Tensor),
+    ("unit", &[], Fact::Unit, Of::Tensor),
+    ("signs", &[], Fact::Signs, Of::Tensor),
+    ("prob", &[], Fact::Probability, Of::Tensor),
+    ("onehot", &["one_hot"], Fact::OneHot, Of::Tensor),
+    ("constant", &["const"], Fact::Constant, Of::Tensor),
 ];
+
+/// The facts of another form.
+const OTHER_FACTS: [&str; 2] = ["labels", "elementwise"];
 
 impl Elaborator<'_> {
     /// Elaborates a whole text.
@@ -237,21 +252,12 @@ impl Elaborator<'_> {
     fn declared_fact(&mut self, fact: &WrittenFact, dims: Option<&[Dim]>) -> Option<Fact> {
         let name = fact.name.text.as_str();
         let span = fact.name.span;
-        let square = |fact: Fact| (fact, true);
-        let (read, needs_square) = match name {
-            "symmetric" => square(Fact::Symmetric),
-            "spd" => square(Fact::PositiveDefinite),
-            "diagonal" => square(Fact::Diagonal),
-            "orthogonal" => square(Fact::Orthogonal),
-            "lower" => square(Fact::Lower),
-            "invertible" => square(Fact::Invertible),
-            "positive" => (Fact::Positive, false),
-            "unit" => (Fact::Unit, false),
-            "signs" => (Fact::Signs, false),
-            "prob" => (Fact::Probability, false),
-            "onehot" => (Fact::OneHot, false),
-            "constant" => (Fact::Constant, false),
-            "labels" => {
+        let known = FACTS
+            .iter()
+            .find(|(own, others, ..)| *own == name || others.contains(&name));
+        let (read, of) = match (known, name) {
+            (Some((_, _, read, of)), _) => (read.clone(), *of),
+            (None, "labels") => {
                 let [classes] = fact.arguments.as_slice() else {
                     let report =
                         Diagnostic::error("bad-fact", "`labels` needs the number of classes")
@@ -261,7 +267,7 @@ impl Elaborator<'_> {
                 };
                 return self.declared_size(classes, "").map(Fact::Labels);
             }
-            "elementwise" => {
+            (None, "elementwise") => {
                 let report = Diagnostic::error(
                     "bad-fact",
                     "a tensor has elements; only a function is `elementwise`",
@@ -270,13 +276,15 @@ impl Elaborator<'_> {
                 .help("declare the function without sizes: `h: elementwise`");
                 return self.fail(report);
             }
-            _ => return self.unknown_fact(name, span),
+            (None, _) => return self.unknown_fact(name, span),
         };
         if !fact.arguments.is_empty() {
             let message = format!("`{name}` takes no arguments");
             return self.fail(Diagnostic::error("bad-fact", message).label(span, "stated here"));
         }
-        if needs_square && let Some(dims) = dims {
+        if of == Of::Square
+            && let Some(dims) = dims
+        {
             let square = dims.len() == 2 && dims[0] == dims[1];
             if !square {
                 let shape = shape::described(dims);
@@ -291,17 +299,20 @@ impl Elaborator<'_> {
     fn unknown_fact<T>(&mut self, name: &str, span: Span) -> Option<T> {
         let message = format!("`{name}` is no fact that can be stated");
         let mut report = Diagnostic::error("unknown-fact", message).label(span, "stated here");
+        let names = || FACTS.iter().map(|(own, ..)| *own);
         let meant = match name {
-            "psd" | "positive_definite" => Some("spd"),
+            "psd" => Some("spd"),
             "probability" | "simplex" | "stochastic" => Some("prob"),
-            "one_hot" => Some("onehot"),
-            "const" | "fixed" => Some("constant"),
-            "triangular" | "lower_triangular" => Some("lower"),
-            _ => suggestion::nearest(name, FACTS.iter().copied()),
+            "fixed" => Some("constant"),
+            "triangular" => Some("lower"),
+            _ => suggestion::nearest(name, names().chain(OTHER_FACTS)),
         };
         report = match meant {
             Some(near) => report.help_edit(format!("did you mean `{near}`?"), span, near),
-            None => report.help(format!("known are {}", FACTS[..FACTS.len() - 1].join(", "))),
+            None => {
+                let known: Vec<&str> = names().chain(["labels"]).collect();
+                report.help(format!("known are {}", known.join(", ")))
+            }
         };
         self.fail(report)
     }

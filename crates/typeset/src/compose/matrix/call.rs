@@ -293,7 +293,18 @@ fn inverse(operand: Form) -> Form {
 fn reduces(name: &str) -> bool {
     matches!(
         name,
-        "sum" | "mean" | "max" | "min" | "prod" | "norm" | "var" | "std" | "logsumexp"
+        "sum"
+            | "mean"
+            | "max"
+            | "min"
+            | "prod"
+            | "norm"
+            | "norm_1"
+            | "norm_inf"
+            | "norm_p"
+            | "var"
+            | "std"
+            | "logsumexp"
     )
 }
 
