@@ -181,8 +181,8 @@ static TABLE: &[MatrixFunction] = &[
         transposition: Transposition::Symmetrising,
         notation: MatrixNotation::Name("chol"),
         spellings: Spellings {
-            numpy: "np.linalg.cholesky({0})",
-            torch: "torch.linalg.cholesky({0})",
+            numpy: "np.linalg.cholesky(({0} + np.swapaxes({0}, -1, -2)) / 2)",
+            torch: "torch.linalg.cholesky(({0} + {0}.mT) / 2)",
             jax: "jnp.linalg.cholesky({0})",
             rust: "",
         },

@@ -147,13 +147,17 @@ impl Multiplication {
         let Form::Matrix(mask) = rest.numerator.remove(position) else {
             return None;
         };
+        let form = Form::Multiply(rest.numerator.clone());
+        let complete = form.axes().len() == 2 && want.len() == 2;
         let name = match (mask.function.value, mask.at == want) {
             (MatrixValue::LowerPart | MatrixValue::HalfLowerPart, true) => mask.function.name,
             (MatrixValue::LowerPart, false) => "triu",
+            (MatrixValue::HalfLowerPart, false) if complete => {
+                let turned = rest.write(&mask.at, None)?;
+                return Some(Expression::call(mask.function.name, [turned]).transpose());
+            }
             _ => return None,
         };
-        let form = Form::Multiply(rest.numerator.clone());
-        let complete = form.axes().len() == 2 && want.len() == 2;
         complete
             .then(|| rest.write(want, None))
             .flatten()

@@ -35,7 +35,7 @@ impl Writer<'_> {
     }
 
     /// The array with all of `axes`, each in its full extent.
-    fn full(&mut self, array: Array, axes: &[Index]) -> Expression {
+    pub(super) fn full(&mut self, array: Array, axes: &[Index]) -> Expression {
         let dims: Vec<Dim> = axes.iter().map(|index| index.extent().clone()).collect();
         if axes.iter().all(|axis| array.axes.contains(axis)) {
             return aligned(array, axes, false);
@@ -139,7 +139,10 @@ impl Writer<'_> {
                 let tree = self.callee(callee, trees)?;
                 Ok(Array { tree, axes })
             }
-            Node::Matrix(function, ..) => Err(unwritten(function.title)),
+            Node::Matrix(function, operand, at) => {
+                let array = self.matrix_element(function, operand, at)?;
+                Ok(self.part_if(inside, array))
+            }
             Node::Derivative(..) => Err(unwritten("a derivative that is not worked out")),
         }
     }
@@ -240,7 +243,7 @@ impl Writer<'_> {
 }
 
 /// An access; where an index repeats, the diagonal over it.
-fn diagonal(tree: Expression, at: &[Index]) -> Result<Array, Diagnostic> {
+pub(super) fn diagonal(tree: Expression, at: &[Index]) -> Result<Array, Diagnostic> {
     let mut axes: Vec<Index> = Vec::new();
     for index in at {
         if !axes.contains(index) {

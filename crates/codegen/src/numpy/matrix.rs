@@ -3,7 +3,7 @@
 
 use backprove_calculus::functions::{self, Notation};
 use backprove_syntax::tree::{
-    Argument, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
+    Argument, BinaryOperator, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
 };
 
 use super::python;
@@ -42,6 +42,11 @@ impl Writer<'_> {
                 Some(python::negative(python::as_numbers(self.matrix(inner)?)))
             }
             ExpressionKind::Binary(operator, left, right) => {
+                if *operator == BinaryOperator::MatrixMultiply
+                    && let Some(solution) = self.solution(left, right)
+                {
+                    return Some(solution);
+                }
                 let (left, right) = (self.matrix(left)?, self.matrix(right)?);
                 Some(python::binary(*operator, left, right))
             }
@@ -167,6 +172,14 @@ impl Writer<'_> {
             "ones" | "zeros" | "eye" | "trace" | "diag" => self.plain(name, arguments, 1),
             "outer" | "matmul" | "dot" | "vdot" | "inner" => self.plain(name, arguments, 2),
             "swapaxes" => self.plain(name, arguments, 3),
+            "triu" => self.plain(name, arguments, 1),
+            "solve" => self.plain("linalg.solve", arguments, 2),
+            _ if functions::matrix(name).is_some() => {
+                match (functions::matrix(name)?, &self.positional(arguments)?[..]) {
+                    (function, [argument]) => self.matrix_function(function, argument.clone()),
+                    _ => None,
+                }
+            }
             _ => self.elementwise(name, arguments),
         }
     }

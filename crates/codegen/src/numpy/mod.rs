@@ -6,6 +6,7 @@
 
 mod contraction;
 mod index;
+mod linalg;
 mod matrix;
 mod names;
 mod product;

@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
-use backprove_calculus::functions::Domain;
-use backprove_calculus::{Dim, Expr, Fact, FunctionName, Gradient, Node, Program, Tensor};
+use backprove_calculus::functions::{Domain, MatrixDomain};
+use backprove_calculus::{Dim, Expr, Fact, FunctionName, Gradient, Node, Program, Tensor, sample};
 
 use super::stable;
 use super::writer::Writer;
@@ -30,16 +31,18 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
         }));
     }
     let mut seen = HashSet::new();
-    let symbols: Vec<String> = dims
+    let names: Vec<_> = dims
         .into_iter()
         .flat_map(Dim::symbols)
         .filter(|symbol| seen.insert(symbol.clone()))
+        .collect();
+    let symbols: Vec<String> = names
+        .iter()
+        .cloned()
         .map(|symbol| backprove_syntax::format_expression(&writer.size(&Dim::Symbol(symbol))))
         .collect();
     if !symbols.is_empty() {
-        let values: Vec<String> = (2..symbols.len() + 2)
-            .map(|size| size.to_string())
-            .collect();
+        let values: Vec<String> = sizes(program, &names);
         let _ = writeln!(text, "    {} = {}", symbols.join(", "), values.join(", "));
     }
     text.push_str("    return {\n");
@@ -61,6 +64,20 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
          raise SystemExit(not error <= 1e-6)\n",
     );
     text
+}
+
+/// Small, distinct sizes: such that the matrices that must have an inverse have one.
+fn sizes(program: &Program, names: &[Arc<str>]) -> Vec<String> {
+    let mut is_matrix = |part: &Expr| matches!(part.node(), Node::Matrix(..));
+    let mut equations = program.equations.iter();
+    if equations.any(|equation| equation.body.any(&mut is_matrix)) {
+        let [sizes, _] = sample::size_sets(program);
+        let values = names.iter().map(|name| sizes.get(&Dim::symbol(name)));
+        if let Some(values) = values.collect::<Option<Vec<usize>>>() {
+            return values.iter().map(usize::to_string).collect();
+        }
+    }
+    (2..names.len() + 2).map(|size| size.to_string()).collect()
 }
 
 fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
@@ -168,6 +185,7 @@ fn is_restricted(program: &Program) -> bool {
                 && whole
                     .is_none_or(|whole| whole < 0 || !matches!(exponent.node(), Node::Number(_)))
         }
+        Node::Matrix(function, ..) => function.domain == MatrixDomain::PositiveDefinite,
         _ => false,
     };
     let mut equations = program.equations.iter();

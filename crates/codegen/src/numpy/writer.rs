@@ -132,7 +132,7 @@ impl<'a> Writer<'a> {
         name
     }
 
-    fn define(&mut self, name: &'static str, text: impl FnOnce() -> String) {
+    pub(super) fn define(&mut self, name: &'static str, text: impl FnOnce() -> String) {
         if !self.private.iter().any(|(own, _)| *own == name) {
             self.private.push((name, text()));
         }
@@ -291,7 +291,7 @@ pub(super) fn shape_text(dims: &[Dim], names: &Names) -> String {
     }
 }
 
-fn filled(template: &str, arguments: &[String]) -> String {
+pub(super) fn filled(template: &str, arguments: &[String]) -> String {
     let mut text = template.to_owned();
     for (place, argument) in arguments.iter().enumerate() {
         text = text.replace(&format!("{{{place}}}"), argument);
@@ -299,7 +299,7 @@ fn filled(template: &str, arguments: &[String]) -> String {
     text
 }
 
-fn first_sentence(prose: &str) -> String {
+pub(super) fn first_sentence(prose: &str) -> String {
     let end = prose.find(". ").map_or(prose.len(), |end| end + 1);
     prose[..end]
         .split_whitespace()

@@ -425,3 +425,10 @@ fn a_size_that_no_argument_has_is_reported() {
         "the size `C` is not the extent of any argument"
     );
 }
+
+#[test]
+fn a_product_with_an_inverse_is_written_as_a_system_of_equations() {
+    let text = "A[N, N]: invertible; b[N]; c[N]\nL = c @ solve(A, b)";
+    let source = numpy(&gradient(text, &["b"]), &Options::default()).unwrap();
+    assert!(source.contains("np.linalg.solve(A.T, c)"), "{source}");
+}

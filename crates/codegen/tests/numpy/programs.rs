@@ -116,6 +116,43 @@ pub const CASES: &[Case] = &[
         "matrix factorisation",
         "A[N, M]: constant; U[N, K]; V[M, K]\nL = sum((A - U @ V.T)**2)",
     ),
+    // Linear algebra.
+    case("determinant", "X[N, N]: spd\nL = det(X) + log(det(X))"),
+    case(
+        "log-determinant",
+        "X[N, N]: spd; A[N, N]\nL = np.linalg.slogdet(X @ X)[1] + sum(A * X)",
+    ),
+    case("inverse", "X[N, N]: spd\nY = inv(X)"),
+    case("system", "A[N, N]: spd; b[N]; c[N]\nL = c @ solve(A, b)"),
+    case(
+        "systems",
+        "A[N, N]: spd; B[N, M]\nY = np.linalg.solve(A, B)",
+    ),
+    case(
+        "congruence",
+        "A[N, N]: symmetric; X[M, N]; C[M, M]: spd\nL = trace(inv(X.T @ C @ X) @ A)",
+    ),
+    case(
+        "gaussian",
+        "S[N, N]: spd; mu[N]; x[N]\nL = 0.5 * (x - mu) @ inv(S) @ (x - mu) + 0.5 * logdet(S)",
+    ),
+    case(
+        "design",
+        "c[N]; A[M, N]; w[M]: positive\nL = trace(inv(A.T @ diag(w) @ A)) + sum(c)",
+    ),
+    case(
+        "cholesky",
+        "A[N, N]: spd; G[N, N]\nL = sum(G * cholesky(A))",
+    ),
+    case(
+        "triangles",
+        "X[N, N]; G[N, N]\nL = sum(G * tril(X)**2) + sum(triu(X))",
+    ),
+    case(
+        "batched inverse",
+        "A[S, N, N]\nB = einsum('sij,skj->sik', A, A) + eye(N)\nL = sum(inv(B) ** 2)",
+    ),
+    case("norm of order one", "x[N]\nL = np.linalg.norm(x, 1)**2"),
     // Softmax and its like.
     case("softmax", "X[S, M]\nP = softmax(X, axis=1)"),
     case("softmax of a vector", "x[N]\np = softmax(x)"),
