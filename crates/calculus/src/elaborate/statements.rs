@@ -307,12 +307,11 @@ impl Elaborator<'_> {
             "triangular" => Some("lower"),
             _ => suggestion::nearest(name, names().chain(OTHER_FACTS)),
         };
-        report = match meant {
-            Some(near) => report.help_edit(format!("did you mean `{near}`?"), span, near),
-            None => {
-                let known: Vec<&str> = names().chain(["labels"]).collect();
-                report.help(format!("known are {}", known.join(", ")))
-            }
+        report = if let Some(near) = meant {
+            report.help_edit(format!("did you mean `{near}`?"), span, near)
+        } else {
+            let known: Vec<&str> = names().chain(["labels"]).collect();
+            report.help(format!("known are {}", known.join(", ")))
         };
         self.fail(report)
     }

@@ -169,10 +169,9 @@ impl Writer<'_> {
                 _ => None,
             },
             "einsum" => self.einstein_sum(arguments),
-            "ones" | "zeros" | "eye" | "trace" | "diag" => self.plain(name, arguments, 1),
+            "ones" | "zeros" | "eye" | "trace" | "diag" | "triu" => self.plain(name, arguments, 1),
             "outer" | "matmul" | "dot" | "vdot" | "inner" => self.plain(name, arguments, 2),
             "swapaxes" => self.plain(name, arguments, 3),
-            "triu" => self.plain(name, arguments, 1),
             "solve" => self.plain("linalg.solve", arguments, 2),
             _ if functions::matrix(name).is_some() => {
                 match (functions::matrix(name)?, &self.positional(arguments)?[..]) {
