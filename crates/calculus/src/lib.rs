@@ -17,6 +17,7 @@ pub mod matrix;
 pub mod notation;
 pub mod number;
 pub mod operator;
+pub mod operations;
 pub mod program;
 pub mod reference;
 pub mod rules;
