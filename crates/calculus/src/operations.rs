@@ -75,7 +75,9 @@ pub fn operation_count(program: &Program, results: &[&str], sizes: &Sizes) -> Op
         .equations
         .iter()
         .filter(|equation| needed.contains(&equation.target.name()))
-        .partition(|equation| matches!(equation.body.node(), Node::Indicator(..) | Node::Delta(..)));
+        .partition(|equation| {
+            matches!(equation.body.node(), Node::Indicator(..) | Node::Delta(..))
+        });
     for equation in computed {
         counter.compute(&written_out(&inlined(&equation.body, &structure)))?;
     }
