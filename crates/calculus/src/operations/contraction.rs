@@ -119,7 +119,7 @@ impl Counter<'_> {
     }
 
     fn best(&self, orders: &Orders, set: usize) -> Option<(u64, usize)> {
-        if set.count_ones() == 1 {
+        if set.is_power_of_two() {
             return Some((self.step(orders, set, orders.span(set), false)?, set));
         }
         if self.is_known(&orders.expr(set)) {
@@ -156,7 +156,7 @@ impl Counter<'_> {
         let determined = orders.determined(set);
         let multiplied = self.size(orders, span, determined)?;
         let summed = self.size(orders, kept, determined)?;
-        let single = set.count_ones() == 1 && orders.spans[set.trailing_zeros() as usize].2;
+        let single = set.is_power_of_two() && orders.spans[set.trailing_zeros() as usize].2;
         // What divides has to be inverted before it can be summed.
         let inversions = if inverse || single { multiplied } else { 0 };
         Some(multiplied.saturating_sub(summed).saturating_add(inversions))
