@@ -7,7 +7,7 @@ use backprove::calculus::check::{
     Checker, ForwardClaim, GradientCheck, SecondClaim, Verdict, check_forward, check_second,
     context, forward_context,
 };
-use backprove::calculus::derivation::{Derivative, Order, derivative};
+use backprove::calculus::derivation::{Derivative, Order, Partial, derivative};
 use backprove::calculus::operations::operation_count;
 use backprove::calculus::reference::Sizes;
 use backprove::calculus::{
@@ -223,7 +223,7 @@ fn second(entry: &Entry, problem: &Problem, order: &str) -> Result<Derived, Outc
         forward: program.clone(),
         program: found.program(),
         context: forward_context(&found.stage),
-        printed: printed(equations.chain(computed.map(|partial| partial.equation()))),
+        printed: printed(equations.chain(computed.map(Partial::equation))),
     })
 }
 
