@@ -1,5 +1,6 @@
 //! A program: inputs and an ordered list of named equations. A derivative of a program is a program again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use backprove_syntax::tree::Expression;
@@ -70,6 +71,25 @@ impl Program {
             || self.inputs.iter().any(size)
     }
 
+    /// All names that are taken: tensors, functions, symbolic sizes.
+    pub fn names(&self) -> Names {
+        use crate::index::Dim;
+        let targets = self.equations.iter().map(|equation| &equation.target);
+        let tensors = self.inputs.iter().chain(targets);
+        let mut taken: HashSet<String> = self.functions.iter().map(ToString::to_string).collect();
+        for tensor in tensors {
+            taken.insert(tensor.name().to_owned());
+            taken.extend(
+                tensor
+                    .dims()
+                    .iter()
+                    .flat_map(Dim::symbols)
+                    .map(|symbol| symbol.to_string()),
+            );
+        }
+        Names { taken }
+    }
+
     /// `name`, or `name_1`, `name_2`, … if it is taken.
     pub fn free_name(&self, name: &str) -> String {
         let numbered = (1..).map(|number| format!("{name}_{number}"));
@@ -77,6 +97,25 @@ impl Program {
             .chain(numbered)
             .find(|candidate| !self.is_taken(candidate))
             .unwrap_or_default()
+    }
+}
+
+/// The names that are taken in a program that grows.
+#[derive(Debug, Clone)]
+pub struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// `name`, or `name_1`, `name_2`, … if it is taken; from now on it is.
+    pub fn take(&mut self, name: &str) -> String {
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_owned())
+            .chain(numbered)
+            .find(|candidate| !self.taken.contains(candidate))
+            .unwrap_or_default();
+        self.taken.insert(free.clone());
+        free
     }
 }
 

@@ -1,7 +1,7 @@
 //! The gradient of a program: equation by equation in reverse order, cotangent first, so that a
 //! chain of full Jacobians is never built. Which rule rewrites what is decided in `strategy`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use backprove_syntax::Diagnostic;
 
@@ -13,7 +13,7 @@ use crate::canonical;
 use crate::expr::{Expr, Node, Tensor};
 use crate::index::Index;
 use crate::matrix;
-use crate::program::{Equation, Program};
+use crate::program::{Equation, Names, Program};
 use crate::rules::{Scope, User, chain, function};
 
 /// Programs up to this many equations are searched as a whole for names of what reappears.
@@ -42,12 +42,18 @@ struct Differentiation<'a> {
     program: &'a Program,
     prepared: &'a Prepared,
     wrt: &'a [Tensor],
+    /// The names of what was asked for.
+    asked: HashSet<String>,
     loss: String,
     output: &'a Equation,
     seed: Option<Tensor>,
-    names: Program,
+    names: Names,
     introduced: Vec<Equation>,
     derivations: Vec<Derivation>,
+    /// Which derivation is by the tensor of a name.
+    positions: HashMap<String, usize>,
+    /// The equations that mention the tensor of a name.
+    users: HashMap<String, Vec<&'a Equation>>,
 }
 
 impl<'a> Differentiation<'a> {
@@ -64,35 +70,41 @@ impl<'a> Differentiation<'a> {
                     .help("add a definition, such as `Y = X @ W.T + b`"),
             );
         };
-        let mut names = program.clone();
+        let mut names = program.names();
+        let mut users: HashMap<String, Vec<&Equation>> = HashMap::new();
+        for equation in &program.equations {
+            for name in mentioned_names(&equation.body) {
+                users.entry(name).or_default().push(equation);
+            }
+        }
         let scalar = output.target.rank() == 0;
         let loss = if scalar {
             output.target.name().to_owned()
         } else {
-            program.free_name("L")
+            names.take("L")
         };
         let seed = match (scalar, cotangent) {
             (true, _) => None,
             (false, Some(declared)) => Some(declared.clone()),
             (false, None) => {
-                let name = names.free_name(&format!("d{}", output.target.name()));
+                let name = names.take(&format!("d{}", output.target.name()));
                 Some(Tensor::cotangent_of(name, &loss, &output.target))
             }
         };
-        if cotangent.is_none() {
-            names.inputs.extend(seed.clone());
-        }
         Ok(Self {
             source,
             program,
             prepared,
             wrt,
+            asked: wrt.iter().map(|tensor| tensor.name().to_owned()).collect(),
             loss,
             output,
             seed,
             names,
             introduced: Vec::new(),
             derivations: Vec::new(),
+            positions: HashMap::new(),
+            users,
         })
     }
 
@@ -170,13 +182,11 @@ impl<'a> Differentiation<'a> {
     }
 
     fn derive(&mut self, variable: &Tensor, needed: &HashSet<String>) -> Result<(), Diagnostic> {
-        let name = self.names.free_name(&format!("d{}", variable.name()));
+        let name = self.names.take(&format!("d{}", variable.name()));
         let gradient = Tensor::cotangent_of(name, &self.loss, variable);
-        self.names.inputs.push(gradient.clone());
-        let equations = self.program.equations.iter().filter(|equation| {
-            needed.contains(equation.target.name()) && equation.body.mentions(variable)
-        });
-        let equations: Vec<Equation> = equations.cloned().collect();
+        let users = self.users.get(variable.name()).into_iter().flatten();
+        let equations = users.filter(|equation| needed.contains(equation.target.name()));
+        let equations: Vec<Equation> = equations.map(|equation| (*equation).clone()).collect();
         let taken: Vec<String> = equations
             .iter()
             .flat_map(|equation| letters(&equation.indices, &equation.body))
@@ -219,6 +229,8 @@ impl<'a> Differentiation<'a> {
         while chain.apply(&chain::LOCAL_DERIVATIVE) {}
         simplify(&mut chain)?;
         self.absorb(&mut chain, &equations, needed)?;
+        self.positions
+            .insert(variable.name().to_owned(), self.derivations.len());
         self.derivations.push(Derivation {
             variable: variable.clone(),
             gradient,
@@ -237,10 +249,8 @@ impl<'a> Differentiation<'a> {
         if *target == self.output.target {
             return self.seed.clone();
         }
-        let mut derived = self.derivations.iter();
-        derived
-            .find(|derivation| derivation.variable == *target)
-            .map(|derivation| derivation.gradient.clone())
+        let position = self.positions.get(target.name())?;
+        Some(self.derivations[*position].gradient.clone())
     }
 
     /// Equations that may be recognised while `current` is differentiated.
@@ -271,13 +281,12 @@ impl<'a> Differentiation<'a> {
             }) {
                 continue;
             }
-            let name = self.names.free_name(letter);
+            let name = self.names.take(letter);
             let target = Tensor::with_facts(
                 name,
                 candidate.target.dims().to_vec(),
                 candidate.target.facts().to_vec(),
             );
-            self.names.inputs.push(target.clone());
             self.introduced.push(Equation {
                 target,
                 ..candidate
@@ -306,12 +315,12 @@ impl<'a> Differentiation<'a> {
         needed: &HashSet<String>,
     ) -> Result<(), Diagnostic> {
         for user in users {
-            let position = self.derivations.iter().position(|derivation| {
-                derivation.variable == user.target && !self.wrt.contains(&user.target)
-            });
-            let Some(position) = position else {
+            let Some(&position) = self.positions.get(user.target.name()) else {
                 continue;
             };
+            if self.asked.contains(user.target.name()) {
+                continue;
+            }
             let consumers: Vec<String> = mentioned_names(&user.body)
                 .into_iter()
                 .filter(|name| needed.contains(name))
@@ -323,7 +332,7 @@ impl<'a> Differentiation<'a> {
             let found = self.derivations[position].equation();
             let before = chain.result().size();
             let once = occurrences(chain.result(), &found.target) == 1;
-            let last = |name: &String| self.wrt.iter().any(|tensor| tensor.name() == name);
+            let last = |name: &String| self.asked.contains(name);
             let short = found.body.size() <= SHORT && consumers.iter().all(last);
             let bare = found.body.size() == 1;
             let always = introduced && (bare || once && (consumers.len() == 1 || short));
@@ -345,15 +354,13 @@ impl<'a> Differentiation<'a> {
 
     /// What was put into one result but is needed by another stays a result.
     fn drop_absorbed(&mut self) {
-        for position in (0..self.derivations.len()).rev() {
-            let gradient = self.derivations[position].gradient.clone();
-            let later = self.derivations.iter().skip(position + 1);
-            let kept = later.filter(|derivation| !derivation.absorbed);
-            if kept
-                .clone()
-                .any(|derivation| derivation.result().mentions(&gradient))
-            {
-                self.derivations[position].absorbed = false;
+        let mut mentioned: HashSet<String> = HashSet::new();
+        for derivation in self.derivations.iter_mut().rev() {
+            if mentioned.contains(derivation.gradient.name()) {
+                derivation.absorbed = false;
+            }
+            if !derivation.absorbed {
+                mentioned.extend(mentioned_names(derivation.result()));
             }
         }
     }
@@ -390,23 +397,27 @@ impl<'a> Differentiation<'a> {
                 equation.matrix = matrix::recover(&equation.body, &equation.indices);
             }
         }
-        let introduced = self.introduced.iter().map(|equation| &equation.target);
-        let gradients = self
-            .derivations
-            .iter()
-            .map(|derivation| &derivation.gradient);
-        let extra: Vec<Tensor> = introduced
-            .chain(gradients)
-            .chain(&self.seed)
-            .cloned()
-            .collect();
         for derivation in &mut self.derivations {
             let form = matrix::recover(derivation.result(), &derivation.indices);
             derivation.matrix = form.filter(|tree| {
+                // Only what the result mentions is read: so the cost does not grow with the program.
+                let mut inputs = vec![derivation.variable.clone()];
+                derivation.result().visit(&mut |part| {
+                    if let Node::Access(tensor, _) = part.node()
+                        && !inputs.contains(tensor)
+                    {
+                        inputs.push(tensor.clone());
+                    }
+                });
+                let program = Program {
+                    inputs,
+                    functions: self.program.functions.clone(),
+                    equations: Vec::new(),
+                };
                 matrix::lowers_to(
                     tree,
-                    self.program,
-                    &extra,
+                    &program,
+                    &[],
                     derivation.result(),
                     &derivation.indices,
                 )

@@ -15,7 +15,7 @@ use crate::expr::{Expr, Fact, FunctionName, Node, Tensor};
 use crate::functions::{self, Body};
 use crate::index::Index;
 use crate::matrix;
-use crate::program::{Equation, Program};
+use crate::program::{Equation, Names, Program};
 use crate::rules::algebra;
 use crate::rules::function::by_name;
 
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
 /// Prepares `program` for derivatives by `wrt`.
 pub(super) fn prepare(program: &Program, wrt: &[Tensor]) -> Prepared {
     let mut preparation = Preparation {
-        names: program.clone(),
+        names: program.names(),
         varying: wrt.iter().map(|tensor| tensor.name().to_owned()).collect(),
         introduced: HashSet::new(),
         passing: HashSet::new(),
@@ -51,8 +51,7 @@ pub(super) fn prepare(program: &Program, wrt: &[Tensor]) -> Prepared {
 }
 
 struct Preparation {
-    /// The program so far, for names that are free.
-    names: Program,
+    names: Names,
     /// The tensors that change with what is differentiated by.
     varying: HashSet<String>,
     introduced: HashSet<String>,
@@ -105,7 +104,7 @@ impl Preparation {
         }
         let mut body = fold(&equation.body);
         while let Some(part) = self.part(&body) {
-            let name = self.names.free_name(&part.letter);
+            let name = self.names.take(&part.letter);
             let dims = part.equation.target.dims().to_vec();
             let named = Equation {
                 target: Tensor::with_facts(name.as_str(), dims, facts(&part.equation)),
@@ -116,7 +115,6 @@ impl Preparation {
                 break;
             }
             body = replaced;
-            self.names.inputs.push(named.target.clone());
             if part.passing {
                 self.passing.insert(name.clone());
             }
