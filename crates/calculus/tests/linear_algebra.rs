@@ -217,38 +217,98 @@ fn the_constrained_gradient_by_an_orthogonal_matrix_is_tangent() {
 #[test]
 fn relatives() {
     let cases: &[(&str, &[&str])] = &[
-        ("A[M, M]: invertible; B[M, M]\nL = trace(inv(A) @ B)", &["A", "B"]),
+        (
+            "A[M, M]: invertible; B[M, M]\nL = trace(inv(A) @ B)",
+            &["A", "B"],
+        ),
         ("A[M, M]: spd; x[M]\nL = x @ inv(A) @ x", &["A", "x"]),
-        ("A[M, M]; x[M]\nL = slogdet(A + outer(x, x))[1]", &["x", "A"]),
-        ("X[S, M]; lam[]: positive\nL = logdet(X.T @ X + lam * eye(M))", &["X", "lam"]),
-        ("A[M, M]: invertible; B[M, M]: invertible\nL = logdet(A @ B)", &["A", "B"]),
-        ("A[M, M]: invertible; b[M]; y[M]\nL = sum((solve(A, b) - y)**2)", &["A", "b"]),
+        (
+            "A[M, M]; x[M]\nL = slogdet(A + outer(x, x))[1]",
+            &["x", "A"],
+        ),
+        (
+            "X[S, M]; lam[]: positive\nL = logdet(X.T @ X + lam * eye(M))",
+            &["X", "lam"],
+        ),
+        (
+            "A[M, M]: invertible; B[M, M]: invertible\nL = logdet(A @ B)",
+            &["A", "B"],
+        ),
+        (
+            "A[M, M]: invertible; b[M]; y[M]\nL = sum((solve(A, b) - y)**2)",
+            &["A", "b"],
+        ),
         ("A[M, M]: invertible\nL = trace(inv(A) @ A)", &["A"]),
-        ("A[M, M]: invertible; B[M, M]\nL = trace(inv(A) @ A @ B)", &["A", "B"]),
-        ("A[M, M]: invertible; B[M, M]\nL = trace(A @ B @ inv(A))", &["A", "B"]),
+        (
+            "A[M, M]: invertible; B[M, M]\nL = trace(inv(A) @ A @ B)",
+            &["A", "B"],
+        ),
+        (
+            "A[M, M]: invertible; B[M, M]\nL = trace(A @ B @ inv(A))",
+            &["A", "B"],
+        ),
         ("A[M, M]: invertible\nL = det(inv(A))", &["A"]),
-        ("A[M, M]: invertible; B[M, M]\nL = sum(B * inv(inv(A)))", &["A"]),
+        (
+            "A[M, M]: invertible; B[M, M]\nL = sum(B * inv(inv(A)))",
+            &["A"],
+        ),
         ("A[M, M]: invertible\nL = det(A)**2", &["A"]),
         ("A[M, M]: invertible\nL = 1 / det(A)", &["A"]),
-        ("A[M, M]: invertible\nL = np.log(np.abs(np.linalg.det(A)))", &["A"]),
-        ("A[M, M]: invertible; B[M, M]\nL = sum(inv(A) * B)", &["A", "B"]),
+        (
+            "A[M, M]: invertible\nL = np.log(np.abs(np.linalg.det(A)))",
+            &["A"],
+        ),
+        (
+            "A[M, M]: invertible; B[M, M]\nL = sum(inv(A) * B)",
+            &["A", "B"],
+        ),
         ("A[M, M]: invertible\nL = sum(inv(A)**2)", &["A"]),
         ("A[M, M]: invertible\nL = norm(inv(A))", &["A"]),
-        ("A[M, M]: invertible; X[M, M]\nL = trace(X.T @ inv(A) @ X)", &["A", "X"]),
-        ("X[S, M]; y[S]\nw = inv(X.T @ X) @ X.T @ y\nL = sum((X @ w - y)**2)", &["y", "X"]),
-        ("X[S, M]; y[S]; lam[]: positive\nw = solve(X.T @ X + lam * eye(M), X.T @ y)\nL = sum((X @ w - y)**2)", &["y", "lam", "X"]),
-        ("w[M]: positive; A[M, M]: spd\nL = logdet(A + diag(w))", &["w", "A"]),
+        (
+            "A[M, M]: invertible; X[M, M]\nL = trace(X.T @ inv(A) @ X)",
+            &["A", "X"],
+        ),
+        (
+            "X[S, M]; y[S]\nw = inv(X.T @ X) @ X.T @ y\nL = sum((X @ w - y)**2)",
+            &["y", "X"],
+        ),
+        (
+            "X[S, M]; y[S]; lam[]: positive\nw = solve(X.T @ X + lam * eye(M), X.T @ y)\nL = sum((X @ w - y)**2)",
+            &["y", "lam", "X"],
+        ),
+        (
+            "w[M]: positive; A[M, M]: spd\nL = logdet(A + diag(w))",
+            &["w", "A"],
+        ),
         ("w[M]: positive\nL = logdet(diag(w))", &["w"]),
-        ("S[M, M]: spd; T[M, M]: spd\nL = trace(inv(T) @ S) + logdet(T) - logdet(S)", &["S", "T"]),
+        (
+            "S[M, M]: spd; T[M, M]: spd\nL = trace(inv(T) @ S) + logdet(T) - logdet(S)",
+            &["S", "T"],
+        ),
         ("t[]; A[M, M]; B[M, M]\nL = det(A + t * B)", &["t"]),
-        ("t[]; A[M, M]; B[M, M]; C[M, M]\nL = sum(C * inv(A + t * B))", &["t"]),
+        (
+            "t[]; A[M, M]; B[M, M]; C[M, M]\nL = sum(C * inv(A + t * B))",
+            &["t"],
+        ),
         ("A[M, M]; c[]: positive\nL = logdet(c * A)", &["A", "c"]),
-        ("X[M, N]; A[M, M]: symmetric\nL = trace(inv(X.T @ X) @ X.T @ A @ X)", &["X"]),
+        (
+            "X[M, N]; A[M, M]: symmetric\nL = trace(inv(X.T @ X) @ X.T @ A @ X)",
+            &["X"],
+        ),
         ("A[M, M]: spd; b[M]\nL = sum(inv(cholesky(A)) @ b)", &["b"]),
         ("A[M, M]: spd\nL = 2 * sum(log(diag(cholesky(A))))", &["A"]),
-        ("L0[M, M]: lower; x[M]\nL = sum(solve(L0 + 3*eye(M), x)**2)", &["L0", "x"]),
-        ("Q[M, M]: orthogonal; A[M, M]; B[M, M]\nL = trace(Q.T @ A @ Q @ B)", &["Q"]),
-        ("K[N, N]: spd; y[N]; s[]: positive\nL = 0.5 * y @ solve(K + s**2 * eye(N), y) + 0.5 * slogdet(K + s**2 * eye(N))[1]", &["s", "y", "K"]),
+        (
+            "L0[M, M]: lower; x[M]\nL = sum(solve(L0 + 3*eye(M), x)**2)",
+            &["L0", "x"],
+        ),
+        (
+            "Q[M, M]: orthogonal; A[M, M]; B[M, M]\nL = trace(Q.T @ A @ Q @ B)",
+            &["Q"],
+        ),
+        (
+            "K[N, N]: spd; y[N]; s[]: positive\nL = 0.5 * y @ solve(K + s**2 * eye(N), y) + 0.5 * slogdet(K + s**2 * eye(N))[1]",
+            &["s", "y", "K"],
+        ),
     ];
     let mut wrong = Vec::new();
     for (text, wrt) in cases {

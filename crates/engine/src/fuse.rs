@@ -165,6 +165,8 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
                 let plain =
                     matches!(&statement.body, Term::Load(_, positions) if distinct(positions));
                 fits &= plain || !consumer.is_product();
+                // A function of matrices reads its operand as it lies.
+                fits &= consumer.dense.is_none();
                 fits &= trivial
                     || consumer.volume() <= statement.volume()
                     || statement.body.weight() <= CHEAP;
@@ -255,6 +257,7 @@ impl Fused {
                 extents: shape,
                 combine: Combine::Sum,
                 body: Term::Load(*source, positions),
+                dense: None,
                 adds: None,
             });
         }

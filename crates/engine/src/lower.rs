@@ -2,6 +2,8 @@
 //! indices, equal ones are computed once across the whole program, and sums of products are contracted
 //! pair by pair. Nothing here decides how a statement runs or where an array lies.
 
+mod dense;
+
 use std::collections::HashMap;
 
 use backprove_calculus::{Dim, Equation, Expr, Fact, Index, Node, Program, Reduction, Tensor};
@@ -30,6 +32,7 @@ pub(crate) fn lower(program: &Program, sizes: &HashMap<String, usize>) -> Result
         environment: HashMap::new(),
         extents: Vec::new(),
         known: HashMap::new(),
+        dense: Vec::new(),
     };
     for tensor in &program.inputs {
         lowering.input(tensor)?;
@@ -70,6 +73,8 @@ struct Lowering<'a> {
     extents: Vec<usize>,
     /// The statements made so far: the array, and for each of its axes which free axis of the key it is.
     known: HashMap<Key, (ArrayId, Vec<usize>)>,
+    /// The functions of matrices so far.
+    dense: Vec<dense::Known>,
 }
 
 impl Lowering<'_> {
@@ -156,6 +161,7 @@ impl Lowering<'_> {
             extents,
             combine: Combine::Sum,
             body: term.at(&local),
+            dense: None,
             adds: None,
         });
         self.names.insert(name, target);
@@ -201,10 +207,7 @@ impl Lowering<'_> {
                     .collect();
                 call(callee, arguments?)
             }
-            Node::Matrix(function, ..) => Err(Error::new(format!(
-                "{} has no kernel in the engine yet",
-                function.title
-            ))),
+            Node::Matrix(function, operand, at) => self.matrix_function(function, operand, at),
             Node::Derivative(..) => Err(Error::new(
                 "a derivative that is not worked out cannot be planned",
             )),
@@ -488,6 +491,7 @@ impl Lowering<'_> {
             extents: statement_extents,
             combine,
             body: number(&layout, &term),
+            dense: None,
             adds: None,
         });
         let order = layout

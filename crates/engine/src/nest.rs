@@ -2,6 +2,7 @@
 //! merge, and where each operand lies. Nothing here runs anything.
 
 use crate::block::{Block, Place, Value};
+use crate::kernels::dense::Dense;
 use crate::memory::Layout;
 use crate::term::{Array, ArrayId, Combine, Position, Statement, Term};
 
@@ -101,6 +102,28 @@ enum Class {
     Outer,
     Reduced,
     Inner,
+}
+
+/// A function of whole matrices; `None` for any other statement.
+pub(crate) fn dense(statement: &Statement, places: &Places<'_>) -> Option<Dense> {
+    let function = statement.dense?;
+    let Term::Load(operand, _) = &statement.body else {
+        return None;
+    };
+    let (batch, matrix) = statement
+        .extents
+        .split_at(statement.extents.len().checked_sub(2)?);
+    let [rows, columns] = matrix else {
+        return None;
+    };
+    Some(Dense {
+        value: function.value,
+        count: batch.iter().product(),
+        rows: *rows,
+        columns: *columns,
+        operand: places.offset(*operand),
+        target: places.offset(statement.target),
+    })
 }
 
 /// The nest of element-wise statements of equal extents, or of one reduction.

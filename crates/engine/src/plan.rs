@@ -282,6 +282,11 @@ impl<T: Real> Builder<'_, T> {
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
+            if let Some(dense) = nest::dense(statement, &places) {
+                self.describe_loop(&[statement]);
+                self.kernels.push(Kernel::Dense(dense));
+                continue;
+            }
             if statement.is_product()
                 && let Some(product) = nest::product(statement, &places)
             {
@@ -331,6 +336,9 @@ impl<T: Real> Builder<'_, T> {
 
     fn body(&self, statement: &Statement) -> String {
         let body = Printed(&statement.body, &self.fused.arrays).to_string();
+        if let Some(function) = statement.dense {
+            return format!("{}({body})", function.name);
+        }
         if statement.is_map() {
             return body;
         }
@@ -368,7 +376,11 @@ impl<T: Real> Builder<'_, T> {
 
     fn describe_loop(&mut self, statements: &[&Statement]) {
         for (place, statement) in statements.iter().enumerate() {
-            let kind = if place == 0 { "loop" } else { "and " };
+            let kind = match (statement.dense, place) {
+                (Some(_), _) => "dense",
+                (None, 0) => "loop",
+                (None, _) => "and ",
+            };
             let extents: Vec<String> = statement.extents.iter().map(usize::to_string).collect();
             let line = format!(
                 "    {kind} {}: {} = {}",

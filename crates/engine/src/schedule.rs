@@ -47,7 +47,9 @@ const MOST_TILES: usize = 4;
 pub(crate) fn work(statement: &Statement) -> f64 {
     let volume = statement.extents.iter().map(|extent| *extent as f64);
     let volume: f64 = volume.product();
-    if statement.is_product() {
+    if statement.dense.is_some() {
+        volume * statement.extents.last().map_or(1.0, |size| *size as f64)
+    } else if statement.is_product() {
         volume
     } else {
         // An element moved and an operation of the block interpreter weigh about this much.
@@ -93,6 +95,8 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
 fn rows(statement: &Statement) -> usize {
     match statement.rank {
         0 => 1,
+        // A matrix is not split by rows.
+        _ if statement.dense.is_some() => 1,
         _ => statement.extents[0],
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use backprove_calculus::Function;
+use backprove_calculus::{Function, MatrixFunction};
 
 /// One axis of an iteration space. Within a statement the axes are numbered `0..extents.len()`;
 /// while an equation is being lowered they are numbered across the whole program.
@@ -444,6 +444,8 @@ pub(crate) struct Statement {
     /// What the axes from `rank` on are combined by; unused if there are none.
     pub combine: Combine,
     pub body: Term,
+    /// For a function of whole matrices, which: the body is a plain load of the operand, whose last two axes they are.
+    pub dense: Option<&'static MatrixFunction>,
     /// For a matrix product that is added, times this scalar, to what the target's place held before.
     pub adds: Option<Term>,
 }
@@ -451,7 +453,7 @@ pub(crate) struct Statement {
 impl Statement {
     /// Whether it is element-wise: no reduced axis.
     pub(crate) fn is_map(&self) -> bool {
-        self.rank == self.extents.len()
+        self.rank == self.extents.len() && self.dense.is_none()
     }
 
     /// The arrays that it reads, but for what it adds to.

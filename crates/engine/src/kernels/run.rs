@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
+use super::dense::{self, Dense};
 use super::loops::{Ready, Scratch};
 use super::pool::Pool;
 use super::product;
@@ -17,6 +18,8 @@ pub(crate) enum Kernel<T> {
     Product(Product),
     /// A loop nest.
     Loop(Ready<T>),
+    /// A function of whole matrices.
+    Dense(Dense),
 }
 
 /// Kernels, one after the other, on some rows.
@@ -43,7 +46,7 @@ impl<T: Real> Scratches<T> {
         let loops = || {
             kernels.iter().filter_map(|kernel| match kernel {
                 Kernel::Loop(ready) => Some(ready),
-                Kernel::Product(_) => None,
+                Kernel::Product(_) | Kernel::Dense(_) => None,
             })
         };
         let scratch = |_| Mutex::new(Scratch::new(loops()));
@@ -118,6 +121,7 @@ impl<T: Real> Arena<T> {
                         Kernel::Loop(ready) => {
                             ready.run(shared.address(), from, to, &mut scratch);
                         }
+                        Kernel::Dense(dense) => dense::run(dense, shared.address()),
                     }
                 }
             }

@@ -170,3 +170,23 @@ fn updates_replace_inputs() {
         &[("x", "u"), ("y", "v")],
     );
 }
+
+#[test]
+fn functions_of_matrices() {
+    let sizes = &[("N", 5), ("M", 3), ("S", 4)];
+    agrees(
+        "A[N, N]; b[N]\nB = A @ A.T + eye(N)\nL = logdet(B) + det(B)\nx = inv(B) @ b\nC = cholesky(B)\ns = signdet(A)",
+        sizes,
+        &["L", "x", "C", "s"],
+    );
+    agrees(
+        "A[N, M]\nG = inv(A.T @ A)\nT = tril(A @ G @ A.T) + inv(A.T @ A + eye(M)).T[0, 1]",
+        sizes,
+        &["G", "T"],
+    );
+    agrees(
+        "A[S, M, M]\nB = einsum('sij,skj->sik', A, A) + eye(M)\nY = inv(B)\nd = det(B)",
+        sizes,
+        &["Y", "d"],
+    );
+}
