@@ -65,7 +65,28 @@ fn result(gradient: &Gradient, derivation: &Derivation, check: &DerivationCheck)
         "latex": latex::formula(&formula),
         "verified": check.holds(),
         "error": check.result.error,
+        "certificate": certificate(check),
         "steps": steps,
+    })
+}
+
+/// The random identity test behind a result: where, how often, how well, and in which numbers.
+fn certificate(check: &DerivationCheck) -> Value {
+    let steps = || check.chain.iter().chain(check.locals.iter().flatten());
+    let count = |name: &str| {
+        steps()
+            .filter(|step| report::verdict(&step.verdict) == name)
+            .count()
+    };
+    let result = &check.result;
+    json!({
+        "sizes": result.sizes.each_ref().map(ToString::to_string),
+        "trials": steps().map(|step| step.trials).sum::<usize>() + result.trials,
+        "resamples": steps().map(|step| step.resamples).sum::<usize>() + result.resamples,
+        "greatest_error": steps().map(|step| step.error).fold(result.error, f64::max),
+        "field": count("field"),
+        "float": count("float"),
+        "failed": count("failed") + count("unverified"),
     })
 }
 

@@ -499,6 +499,14 @@ fn certificate(verification: &Verification) -> Prose {
     let right = results()
         .filter(|check| matches!(check.verdict, Verdict::Verified(())))
         .count();
+    let steps = || {
+        let checks = verification.derivations.iter();
+        checks.flat_map(|check| check.chain.iter().chain(check.locals.iter().flatten()))
+    };
+    let trials = steps().map(|check| check.trials).sum::<usize>()
+        + results().map(|check| check.trials).sum::<usize>();
+    let resamples = steps().map(|check| check.resamples).sum::<usize>()
+        + results().map(|check| check.resamples).sum::<usize>();
     let [first, second] = &verification.sizes;
     let mut sentences = vec![
         format!(
@@ -510,6 +518,7 @@ fn certificate(verification: &Verification) -> Prose {
             results().count(),
             error(worst)
         ),
+        format!("A random identity test of {trials} trials; {resamples} points were drawn anew."),
     ];
     if counts.failed > 0 {
         sentences.push(format!("{} steps FAILED.", counts.failed));

@@ -153,16 +153,17 @@ pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
         "determinant-of-inverse",
         "inverse-cancels",
         "fold",
+        "absolute-value",
         "common-denominator",
         "named-result",
         "collect-powers",
         "cancel",
         "collect-terms",
-        "cases",
         "unit-sum",
         "factor-out-of-sum",
         "merge-sums",
         "factor",
+        "cases",
     ];
     let named = |names: &[&str]| -> Vec<&'static Rule> {
         names

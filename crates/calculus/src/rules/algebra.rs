@@ -47,6 +47,13 @@ pub static RULES: &[Rule] = &[
         apply: |expr, _| functions::fold(expr),
     },
     Rule {
+        name: "absolute-value",
+        title: "the absolute value times the sign",
+        statement: "abs(f) * sign(f) = f",
+        level: Level::Bookkeeping,
+        apply: |expr, _| signed(expr),
+    },
+    Rule {
         name: "common-denominator",
         title: "common denominator",
         statement: "f / g + h / g ** 2 = (f * g + h) / g ** 2, where it becomes shorter",
@@ -82,9 +89,20 @@ pub fn simplify_power(expr: &Expr) -> Option<Expr> {
         Node::Power(inner, first) => {
             Some(inner.power(Expr::product([first.clone(), exponent.clone()])))
         }
-        Node::Product(factors) => Some(Expr::product(
-            factors.iter().map(|factor| factor.power(exponent.clone())),
-        )),
+        // `1 / (f * g)` is taken apart, so that its parts can cancel; `(f * g) ** 2` stays as it is written.
+        Node::Product(factors) => {
+            let apart = |factor: &Expr| {
+                number.is_negative() || matches!(factor.node(), Node::Number(_) | Node::Power(..))
+            };
+            let (parts, together): (Vec<Expr>, Vec<Expr>) =
+                factors.iter().cloned().partition(apart);
+            if parts.is_empty() {
+                return None;
+            }
+            let together = Expr::product(together).power(exponent.clone());
+            let parts = parts.iter().map(|part| part.power(exponent.clone()));
+            Some(Expr::product(parts.chain([together])))
+        }
         _ => None,
     }
 }
@@ -316,6 +334,39 @@ fn least<'a>(exponents: impl Iterator<Item = &'a Expr>) -> Option<Expr> {
     least.map(Expr::number)
 }
 
+/// The argument, where its absolute value and its sign are factors.
+fn signed(expr: &Expr) -> Option<Expr> {
+    let Node::Product(factors) = expr.node() else {
+        return None;
+    };
+    let argument = |name: &str, factor: &Expr| match factor.node() {
+        Node::Call(callee, parts) if callee.name() == name && callee.derivatives.is_empty() => {
+            parts.first().cloned()
+        }
+        _ => None,
+    };
+    let absolute = |factor: &Expr| {
+        let (base, exponent) = factor.split_power();
+        let positive = matches!(exponent.node(), Node::Number(value) if !value.is_negative());
+        let argument = argument("abs", &base)?;
+        positive.then_some((argument, base, exponent))
+    };
+    let sign = factors
+        .iter()
+        .position(|factor| argument("sign", factor).is_some())?;
+    let of = argument("sign", &factors[sign])?;
+    let (position, base, exponent) =
+        factors.iter().enumerate().find_map(|(position, factor)| {
+            let (argument, base, exponent) = absolute(factor)?;
+            canonical::alike(&argument, &of).then_some((position, base, exponent))
+        })?;
+    let less = Expr::addition([exponent, Expr::integer(-1)]);
+    let mut factors = factors.clone();
+    factors[position] = base.power(less);
+    factors[sign] = of;
+    Some(Expr::product(factors))
+}
+
 /// Nodes of an addition up to which a common denominator is looked for.
 const MOST_DENOMINATED: usize = 60;
 
@@ -382,6 +433,11 @@ fn cases(expr: &Expr) -> Option<Expr> {
     let Node::Add(terms) = expr.node() else {
         return None;
     };
+    // A delta is contracted first: within a case it would be out of reach.
+    let mut is_delta = |part: &Expr| matches!(part.node(), Node::Delta(..));
+    if expr.any(&mut is_delta) {
+        return None;
+    }
     let chosen = |term: &Expr| {
         let mut factors = term.factors();
         let (position, choice) = factors
