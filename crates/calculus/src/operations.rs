@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::canonical;
 use crate::expr::{Callee, Expr, FunctionName, Node};
-use crate::functions;
+use crate::functions::{self, MatrixValue};
 use crate::index::Index;
 use crate::number::Number;
 use crate::program::{Equation, Program};
@@ -119,7 +119,11 @@ impl Counter<'_> {
     /// Whether `expr` is at hand: an input, a constant, or computed before under other indices.
     fn is_known(&self, expr: &Expr) -> bool {
         match expr.node() {
-            Node::Number(_) | Node::Extent(_) | Node::Access(..) | Node::Delta(..) => true,
+            Node::Number(_)
+            | Node::Extent(_)
+            | Node::Position(_)
+            | Node::Access(..)
+            | Node::Delta(..) => true,
             _ => self.known.get(&expr.signature()).is_some_and(|computed| {
                 let same =
                     |known: &Expr| canonical::matches(known, expr, &known.free_indices()).is_some();
@@ -154,6 +158,25 @@ impl Counter<'_> {
                 }
                 let price = price(callee);
                 self.spend(price.saturating_mul(self.elements(&expr.free_indices())?));
+            }
+            Node::Matrix(function, operand, _) => {
+                self.compute(&operand.body)?;
+                let free = operand.body.free_indices();
+                let batch: Vec<Index> = free
+                    .into_iter()
+                    .filter(|index| *index != operand.rows && *index != operand.columns)
+                    .collect();
+                let cube = self.extent(&operand.rows)?.saturating_pow(3);
+                // The usual counts of factorisations: an inverse is two cubes, a determinant two thirds of one.
+                let thirds = match function.value {
+                    MatrixValue::Inverse => 6,
+                    MatrixValue::Determinant
+                    | MatrixValue::LogDeterminant
+                    | MatrixValue::SignDeterminant => 2,
+                    MatrixValue::Cholesky => 1,
+                    MatrixValue::LowerPart | MatrixValue::HalfLowerPart => 0,
+                };
+                self.spend(self.elements(&batch)?.saturating_mul(cube * thirds / 3));
             }
             _ => {
                 for child in expr.children() {
@@ -349,5 +372,12 @@ mod tests {
         assert_eq!(count("Y = sqrt(x)"), 20);
         assert_eq!(count("Y = relu(x)"), 20);
         assert_eq!(count("Y = tanh(x)"), 200);
+    }
+
+    #[test]
+    fn an_inverse_counts_once() {
+        assert_eq!(count("Y = inv(A)"), 2 * 8000);
+        assert_eq!(count("Y = inv(A) @ inv(A) @ x"), 2 * 8000 + 2 * 20 * 39);
+        assert_eq!(count("Y = det(A)"), 2 * 8000 / 3);
     }
 }

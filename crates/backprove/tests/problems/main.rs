@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod judge;
+mod witness;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -1,0 +1,154 @@
+//! How long does deriving take? In process, warm, without verification, which is timed apart: every problem of the
+//! corpus, an attention block, a network of 12 layers, and networks of 10, 100 and 1,000 layers. Goals: each problem
+//! below 5 ms, their median below 1 ms, the block and the network below 50 ms, cost linear in the number of layers.
+
+#[path = "../crates/backprove/tests/problems/catalogue.rs"]
+mod catalogue;
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use backprove::calculus::derivation::{Order, derivative};
+use backprove::{Problem, Verification};
+use catalogue::Entry;
+
+const REPEATS: usize = 9;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Tests of all targets only want to know that it builds; `cargo bench` says so.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    corpus();
+    large()?;
+    layers()
+}
+
+/// The median of several runs in milliseconds, after one to warm up.
+fn median<T>(repeats: usize, mut run: impl FnMut() -> T) -> f64 {
+    run();
+    let mut times: Vec<f64> = (0..repeats)
+        .map(|_| {
+            let start = Instant::now();
+            let result = run();
+            let elapsed = start.elapsed().as_secs_f64() * 1e3;
+            drop(result);
+            elapsed
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[repeats / 2]
+}
+
+/// Derives without looking at the result; whether there is one.
+fn derive(entry: &Entry, problem: &Problem) -> bool {
+    let order = match entry.order.as_str() {
+        "gradient" => {
+            return problem
+                .gradient(&entry.variables(), entry.cotangent.as_deref())
+                .is_ok();
+        }
+        "jacobian" => Order::Jacobian,
+        _ => Order::Hessian,
+    };
+    let program = problem.program();
+    let wrt = entry.wrt.iter().filter_map(|name| program.tensor(name));
+    let wrt: Vec<_> = wrt.cloned().collect();
+    derivative(program, &wrt, order).is_ok()
+}
+
+fn corpus() {
+    let mut rows: Vec<(f64, f64, String)> = Vec::new();
+    for entry in catalogue::all() {
+        let Ok(problem) = entry.read() else { continue };
+        if !derive(&entry, &problem) {
+            continue;
+        }
+        let derived = median(REPEATS, || derive(&entry, &problem));
+        let verified = match problem.gradient(&entry.variables(), entry.cotangent.as_deref()) {
+            Ok(gradient) if entry.order == "gradient" => {
+                median(1, || Verification::of(&gradient, 0))
+            }
+            _ => f64::NAN,
+        };
+        rows.push((derived, verified, format!("{}/{}", entry.topic, entry.name)));
+    }
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let count = rows.len();
+    let above = |limit: f64| rows.iter().filter(|row| row.0 > limit).count();
+    println!("deriving {count} problems, milliseconds (median of {REPEATS}), verification apart:");
+    println!(
+        "  median {:.2}, 90 % below {:.2}, greatest {:.2}; {} above 1 ms, {} above 5 ms",
+        rows[count / 2].0,
+        rows[count / 10].0,
+        rows[0].0,
+        above(1.0),
+        above(5.0)
+    );
+    let mut verified: Vec<f64> = rows
+        .iter()
+        .map(|row| row.1)
+        .filter(|time| time.is_finite())
+        .collect();
+    verified.sort_by(f64::total_cmp);
+    println!(
+        "  verification: median {:.1}, greatest {:.1}",
+        verified[verified.len() / 2],
+        verified[verified.len() - 1]
+    );
+    println!("  the slowest:      derive   verify");
+    for (derived, verified, name) in rows.iter().take(20) {
+        println!("  {derived:22.2} {verified:8.1}  {name}");
+    }
+}
+
+/// The programs that are larger than a problem.
+fn large() -> Result<(), Box<dyn Error>> {
+    let block = "X[S, M]; A[M, D]; B[M, D]; C[M, E]; U[E, M]; g[M]; h[M]; V[M, H]; W[H, M]\n\
+        Q = X @ A\nK = X @ B\nV1 = X @ C\nZ = Q @ K.T / sqrt(D)\nP = softmax(Z, axis=1)\nO = P @ V1\nR = X + O @ U\n\
+        m = mean(R, axis=1, keepdims=True)\nc = R - m\ns = sqrt(mean(c**2, axis=1, keepdims=True) + 1e-5)\n\
+        N = g * c / s + h\nF = gelu(N @ V)\nY = R + F @ W";
+    for (name, text) in [
+        (
+            "an attention block with layer norm and feed-forward part",
+            block.to_owned(),
+        ),
+        ("a network of 12 layers", network(12)),
+    ] {
+        let problem = Problem::read(&text)?;
+        let gradient = problem.gradient(&[], None)?;
+        let derived = median(REPEATS, || problem.gradient(&[], None));
+        let verified = median(1, || Verification::of(&gradient, 0));
+        println!("{name}: derive {derived:.2} ms, verify {verified:.0} ms");
+    }
+    Ok(())
+}
+
+/// `depth` layers of tangents under squared error.
+fn network(depth: usize) -> String {
+    let mut text = "X[S, M]; T[S, M]\n".to_owned();
+    for layer in 1..=depth {
+        let _ = writeln!(text, "W{layer}[M, M]; b{layer}[M]");
+    }
+    let mut before = "X".to_owned();
+    for layer in 1..=depth {
+        let _ = writeln!(text, "A{layer} = tanh({before} @ W{layer}.T + b{layer})");
+        before = format!("A{layer}");
+    }
+    let _ = write!(text, "L = sum(({before} - T)**2)");
+    text
+}
+
+fn layers() -> Result<(), Box<dyn Error>> {
+    for depth in [10, 100, 1000] {
+        let problem = Problem::read(&network(depth))?;
+        let repeats = if depth > 100 { 1 } else { 3 };
+        let derived = median(repeats, || problem.gradient(&[], None));
+        println!(
+            "{depth} layers: {derived:.1} ms, {:.3} ms a layer",
+            derived / depth as f64
+        );
+    }
+    Ok(())
+}
