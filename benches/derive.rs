@@ -2,6 +2,7 @@
 //! corpus, an attention block, a network of 12 layers, and networks of 10, 100 and 1,000 layers. Goals: each problem
 //! below 5 ms, their median below 1 ms, the block and the network below 50 ms, cost linear in the number of layers.
 
+#[expect(dead_code, reason = "the textbook's forms are for the tests")]
 #[path = "../crates/backprove/tests/problems/catalogue.rs"]
 mod catalogue;
 

@@ -1,4 +1,4 @@
-//! Who derives twelve textbook cases rightly, and how does it print? Backprove beside SymPy and tensorgrad in one run:
+//! Who derives twelve textbook cases rightly, and how does it print? Backprove beside `SymPy` and `tensorgrad` in one run:
 //! right or wrong by value against finite differences of the primal, the printed form, and the time. `BACKPROVE_PYTHON`
 //! names a Python that has `sympy==1.14.0`, `tensorgrad==0.3.0` and `torch==2.8.0`.
 

@@ -186,12 +186,11 @@ fn expression(draw: &mut Draw, shape: Shape, depth: usize, names: &[(String, Sha
     }
     let own = forms(shape);
     let place = draw.below(own.len() + 8);
-    let (form, shapes) = match own.get(place) {
-        Some((form, shapes)) => (*form, shapes.to_vec()),
-        None => {
-            let (form, count) = draw.of(ELEMENTWISE);
-            (form, vec![shape; count])
-        }
+    let (form, shapes) = if let Some((form, shapes)) = own.get(place) {
+        (*form, shapes.to_vec())
+    } else {
+        let (form, count) = draw.of(ELEMENTWISE);
+        (form, vec![shape; count])
     };
     let mut text = form.to_owned();
     for (place, shape) in shapes.iter().enumerate() {
