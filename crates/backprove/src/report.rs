@@ -9,7 +9,7 @@ use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_typeset::compose::{Letters, index, matrix, shapes, tensor};
 use backprove_typeset::document::{Block, Document, Table};
 use backprove_typeset::equation::Equation;
-use backprove_typeset::formula::Formula;
+use backprove_typeset::formula::{Fence, Formula};
 use backprove_typeset::inline::Prose;
 
 use crate::verification::{DerivationCheck, Verification};
@@ -402,9 +402,12 @@ fn constrained(derivation: &Derivation, names: &Names) -> Vec<Block> {
     let prose = Prose::from("This takes every element of ")
         .formula(Formula::name(derivation.variable.name()))
         .text(" as free. Among matrices of the declared kind the gradient is");
+    let left = tensor(&derivation.gradient)
+        .fenced(Fence::Parentheses)
+        .subscript(Formula::text(constrained.name));
     vec![
         Block::Paragraph(prose),
-        Block::Equations(vec![Equation::then(names.form(&constrained.matrix))]),
+        Block::Equations(vec![Equation::new(left, names.form(&constrained.matrix))]),
         Block::Note(constrained.convention.into()),
     ]
 }

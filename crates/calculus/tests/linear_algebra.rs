@@ -306,6 +306,14 @@ fn relatives() {
             &["Q"],
         ),
         (
+            "x[M]; v[M]: positive\nL = x @ inv(diag(v)) @ x + logdet(diag(v))",
+            &["v", "x"],
+        ),
+        (
+            "Q[M, M]: orthogonal; A[M, M]; B[M, M]\nL = trace(Q @ inv(Q) @ A @ Q @ Q.T @ B)",
+            &["A"],
+        ),
+        (
             "K[N, N]: spd; y[N]; s[]: positive\nL = 0.5 * y @ solve(K + s**2 * eye(N), y) + 0.5 * slogdet(K + s**2 * eye(N))[1]",
             &["s", "y", "K"],
         ),

@@ -225,3 +225,14 @@ fn a_hessian_is_of_a_scalar() {
         );
     }
 }
+
+#[test]
+fn functions_of_matrices() {
+    check("X[N, N]: invertible\nL = logdet(X)", Order::Hessian);
+    check("X[N, N]: invertible\nY = inv(X)", Order::Jacobian);
+    check("A[N, N]: invertible; b[N]\nx = solve(A, b)", Order::Jvp);
+    check(
+        "X[N, N]: spd; a[N]\nL = a @ inv(X) @ a + log(det(X))",
+        Order::Hvp,
+    );
+}

@@ -15,6 +15,8 @@ pub struct Constrained {
     pub fact: Fact,
     /// The gradient in matrix notation, in terms of the one that takes every element as free.
     pub matrix: Expression,
+    /// A word for it, which readers see beside the gradient's name.
+    pub name: &'static str,
     /// How it is to be read: a sentence for readers.
     pub convention: &'static str,
 }
@@ -23,28 +25,37 @@ pub struct Constrained {
 const SYMMETRIC: &str =
     "An element off the diagonal and its mirror image vary together and count as one variable.";
 
-/// The kinds that change the gradient: the form, in which `{g}` is the gradient, `{x}` the matrix and `{n}` its size, and
+/// The kinds that change the gradient: a word, the form, in which `{g}` is the gradient, `{x}` the matrix and `{n}` its size, and
 /// how that is to be read.
-const KINDS: &[(Fact, &str, &str)] = &[
+const KINDS: &[(Fact, &str, &str, &str)] = &[
     (
         Fact::Diagonal,
+        "diagonal",
         "{g} * eye({n})",
         "Only the elements on the diagonal vary.",
     ),
     (
         Fact::PositiveDefinite,
+        "symmetric",
         "{g} + {g}.T - {g} * eye({n})",
         SYMMETRIC,
     ),
-    (Fact::Symmetric, "{g} + {g}.T - {g} * eye({n})", SYMMETRIC),
+    (
+        Fact::Symmetric,
+        "symmetric",
+        "{g} + {g}.T - {g} * eye({n})",
+        SYMMETRIC,
+    ),
     (
         Fact::Lower,
+        "lower",
         "tril({g})",
         "Only the elements on and below the diagonal vary.",
     ),
     // The gradient less its part along the normal space (Edelman, Arias and Smith 1998, section 2.2.1).
     (
         Fact::Orthogonal,
+        "tangent",
         "({g} - {x} @ {g}.T @ {x}) / 2",
         "The projection on the tangent space of the orthogonal matrices.",
     ),
@@ -54,7 +65,7 @@ const KINDS: &[(Fact, &str, &str)] = &[
 pub(super) fn of(derivation: &Derivation) -> Option<Constrained> {
     let variable = &derivation.variable;
     let declared = |fact: &Fact| variable.facts().contains(fact);
-    let (fact, form, convention) = KINDS.iter().find(|(fact, ..)| declared(fact))?;
+    let (fact, name, form, convention) = KINDS.iter().find(|(fact, ..)| declared(fact))?;
     let [rows, columns] = &derivation.indices[..] else {
         return None;
     };
@@ -74,6 +85,7 @@ pub(super) fn of(derivation: &Derivation) -> Option<Constrained> {
         .replace("{n}", &rows.extent().to_string());
     Some(Constrained {
         fact: fact.clone(),
+        name,
         matrix: parse_expression(&text).0?,
         convention,
     })

@@ -8,6 +8,7 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::definitions::{self, Body, Entry, NOT_YET, Parameter};
 use super::libraries::{self, Library};
+use super::linalg;
 use super::modules::Module;
 use super::scope::{Elaborator, Frame, Local};
 use super::suggestion;
@@ -85,6 +86,7 @@ impl Elaborator<'_> {
         };
         // PyTorch's `max` and `min` are ours where nothing but the tensor is given.
         let known = NOT_YET.contains(&name)
+            || linalg::refusal(name).is_some()
             || libraries::ours(library, name).is_some()
             || matches!(name, "max" | "min");
         !known && self.meaning(library, name).is_none()
@@ -164,6 +166,10 @@ impl Elaborator<'_> {
             return None;
         }
         let span = function.span;
+        if let Some((reason, help)) = linalg::refusal(name) {
+            let report = Diagnostic::error("refused", reason).label(span, "called here");
+            return self.fail(report.help(help));
+        }
         if NOT_YET.contains(&name) || libraries::ours(library, name).is_some() {
             return self.not_yet(&format!("`{name}`"), span);
         }

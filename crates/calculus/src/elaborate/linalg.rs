@@ -13,6 +13,31 @@ use crate::functions::{self, MatrixFunction, Transposition};
 /// The greatest power of a matrix that is written out.
 const GREATEST_POWER: i64 = 16;
 
+/// What has no rule here: why, and what can be written instead.
+pub(super) fn refusal(name: &str) -> Option<(&'static str, &'static str)> {
+    const SPECTRAL: &str =
+        "a decomposition is not unique and not smooth where values coincide; it has no rule here";
+    Some(match name {
+        "slogdet" => (
+            "`slogdet` gives two results at once",
+            "take one of them: `slogdet(X)[1]` is the log-determinant, `slogdet(X)[0]` the sign",
+        ),
+        "pinv" => (
+            "the pseudoinverse jumps where the rank changes; it has no rule here",
+            "for independent columns write `inv(X.T @ X) @ X.T`, for independent rows `X.T @ inv(X @ X.T)`",
+        ),
+        "eig" | "eigh" | "eigvals" | "eigvalsh" | "svd" | "svdvals" | "qr" => (
+            SPECTRAL,
+            "write what you need of it with `inv`, `det`, `logdet`, `trace` or `cholesky`",
+        ),
+        "lstsq" => (
+            "a least-squares solution by decomposition has no rule here",
+            "for independent columns write `solve(A.T @ A, A.T @ b)`",
+        ),
+        _ => return None,
+    })
+}
+
 /// `slogdet(X)[1]`, `slogdet(X).logabsdet` and the like as a call of the function that gives this result alone.
 pub(super) fn part_of_pair(tree: &Expression) -> Option<Expression> {
     let (pair, second) = match &tree.kind {

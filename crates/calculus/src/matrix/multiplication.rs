@@ -164,12 +164,36 @@ impl Multiplication {
             .map(|tree| Expression::call(name, [tree]))
     }
 
+    /// A matrix with a vector on its diagonal, where the product holds a delta between both axes: `diag(v)`.
+    fn diagonal(&self, want: &[Index]) -> Option<Expression> {
+        let [_, _] = want else {
+            return None;
+        };
+        let is_delta = |form: &Form| match form {
+            Form::Leaf(expr) => {
+                matches!(expr.node(), Node::Delta(left, right) if want.contains(left) && want.contains(right))
+            }
+            _ => false,
+        };
+        let position = self.numerator.iter().position(is_delta)?;
+        let mut rest = self.clone();
+        rest.numerator.remove(position);
+        let mut axes = rest.numerator.iter().chain(&rest.denominator);
+        let axis = axes
+            .clone()
+            .find_map(|form| form.axes().into_iter().next())?;
+        let along = |form: &Form| form.axes().iter().all(|own| *own == axis);
+        axes.all(along).then_some(())?;
+        let vector = rest.write(std::slice::from_ref(&axis), None)?;
+        Some(Expression::call("diag", [vector]))
+    }
+
     /// The product with the axes `want`, and `tree` as a further factor.
     pub(super) fn write(mut self, want: &[Index], tree: Option<Expression>) -> Option<Expression> {
         if tree.is_none()
-            && let Some(triangle) = self.triangle(want)
+            && let Some(special) = self.triangle(want).or_else(|| self.diagonal(want))
         {
-            return Some(triangle);
+            return Some(special);
         }
         self.means();
         // What divides a vector of an outer product stands within it.

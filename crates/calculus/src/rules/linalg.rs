@@ -10,7 +10,7 @@ use backprove_syntax::tree::Expression;
 use super::{Level, Rule};
 use crate::canonical;
 use crate::elaborate::elaborate_expression;
-use crate::expr::{Expr, Node, Operand, Tensor};
+use crate::expr::{Expr, Fact, Node, Operand, Tensor};
 use crate::functions::{MatrixFunction, MatrixValue};
 use crate::index::Index;
 use crate::program::Program;
@@ -86,6 +86,27 @@ pub static IDENTITIES: &[Rule] = &[
         statement: "det(inv(A)) = 1 / det(A), logdet(inv(A)) = -logdet(A)",
         level: Level::Working,
         apply: |expr, _| determinant_of_inverse(expr),
+    },
+    Rule {
+        name: "inverse-of-diagonal",
+        title: "the inverse of a diagonal matrix",
+        statement: "inv(diag(v)) = diag(1 / v)",
+        level: Level::Working,
+        apply: |expr, _| inverse_of_diagonal(expr),
+    },
+    Rule {
+        name: "inverse-of-orthogonal",
+        title: "the inverse of an orthogonal matrix",
+        statement: "inv(Q) = Q.T, where Q is orthogonal",
+        level: Level::Working,
+        apply: |expr, _| inverse_of_orthogonal(expr),
+    },
+    Rule {
+        name: "orthogonal-cancels",
+        title: "an orthogonal matrix and its transpose cancel",
+        statement: "sum[p](Q[p, i] * Q[p, j]) = delta(i, j), where Q is orthogonal",
+        level: Level::Working,
+        apply: |expr, _| cancel_orthogonal(expr),
     },
     Rule {
         name: "inverse-cancels",
@@ -254,6 +275,89 @@ fn determinant_of_inverse(expr: &Expr) -> Option<Expr> {
         MatrixValue::SignDeterminant => Some(determinant),
         _ => None,
     }
+}
+
+fn inverse_of_diagonal(expr: &Expr) -> Option<Expr> {
+    let Some((_, operand, [i, j])) = parts(expr, MatrixValue::Inverse) else {
+        return None;
+    };
+    let mut factors = operand.body.factors();
+    let on_diagonal = |factor: &Expr| match factor.node() {
+        Node::Delta(left, right) => {
+            let pair = [left, right];
+            pair.contains(&&operand.rows) && pair.contains(&&operand.columns)
+        }
+        _ => false,
+    };
+    let position = factors.iter().position(on_diagonal)?;
+    factors.remove(position);
+    // On the diagonal both indices are the row of the result.
+    let map = HashMap::from([
+        (operand.rows.clone(), i.clone()),
+        (operand.columns.clone(), i.clone()),
+    ]);
+    let element = Expr::product(factors).freshen().substitute(&map);
+    Some(Expr::product([Expr::delta(i, j), element.reciprocal()]))
+}
+
+fn inverse_of_orthogonal(expr: &Expr) -> Option<Expr> {
+    let Some((_, operand, [i, j])) = parts(expr, MatrixValue::Inverse) else {
+        return None;
+    };
+    match operand.body.node() {
+        Node::Access(tensor, _) if tensor.facts().contains(&Fact::Orthogonal) => {
+            Some(operand.at(j, i))
+        }
+        _ => None,
+    }
+}
+
+fn cancel_orthogonal(expr: &Expr) -> Option<Expr> {
+    let Node::Sum(bound, body) = expr.node() else {
+        return None;
+    };
+    let factors = body.factors();
+    let orthogonal = |factor: &Expr| match factor.node() {
+        Node::Access(tensor, at) if tensor.facts().contains(&Fact::Orthogonal) => {
+            <[Index; 2]>::try_from(at.clone())
+                .ok()
+                .map(|at| (tensor.clone(), at))
+        }
+        _ => None,
+    };
+    for (first, left) in factors.iter().enumerate() {
+        let Some((tensor, a)) = orthogonal(left) else {
+            continue;
+        };
+        for (second, right) in factors.iter().enumerate().skip(first + 1) {
+            let Some((_, b)) = orthogonal(right).filter(|(other, _)| *other == tensor) else {
+                continue;
+            };
+            for axis in 0..2 {
+                let (shared, i, j) = (&a[axis], &a[1 - axis], &b[1 - axis]);
+                let others = || {
+                    let others = factors.iter().enumerate();
+                    others.filter(|(at, _)| *at != first && *at != second)
+                };
+                let contracted = *shared == b[axis]
+                    && bound.contains(shared)
+                    && i != shared
+                    && j != shared
+                    && !others().any(|(_, factor)| factor.depends_on(shared));
+                if contracted {
+                    let rest: Vec<Index> = bound
+                        .iter()
+                        .filter(|index| *index != shared)
+                        .cloned()
+                        .collect();
+                    let others = others().map(|(_, factor)| factor.clone());
+                    let product = Expr::product(std::iter::once(Expr::delta(i, j)).chain(others));
+                    return Some(Expr::sum(&rest, product));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Finds an inverse under a sum and beside it the matrix itself, contracted with it.
