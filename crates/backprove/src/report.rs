@@ -3,7 +3,8 @@
 
 use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
 use backprove_calculus::{
-    Chain, Contribution, Derivation, Equation as Definition, Gradient, Level, Tensor,
+    Chain, Contribution, Derivation, Equation as Definition, Function, FunctionName, Gradient,
+    Level, Node, Tensor,
 };
 use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_typeset::compose::{Letters, index, matrix, shapes, tensor};
@@ -171,7 +172,33 @@ fn definitions(gradient: &Gradient, names: &Names) -> Vec<Block> {
             .formula(loss)
             .text("; a gradient has the shape of what it is taken by."),
     }));
+    blocks.extend(conventions(gradient));
     blocks
+}
+
+/// What the derivatives of functions with kinks are taken as there.
+fn conventions(gradient: &Gradient) -> Vec<Block> {
+    let mut functions: Vec<&'static Function> = Vec::new();
+    for equation in &gradient.source.equations {
+        equation.body.visit(&mut |part| {
+            if let Node::Call(callee, _) = part.node()
+                && let FunctionName::Known(function) = callee.function
+                && !functions.contains(&function)
+            {
+                functions.push(function);
+            }
+        });
+    }
+    let stated = functions.into_iter().filter_map(|function| {
+        let convention = function.convention()?;
+        Some(Block::Paragraph(Prose::from(format!(
+            "Convention for {}: {}{}",
+            function.name,
+            convention[..1].to_lowercase(),
+            &convention[1..]
+        ))))
+    });
+    stated.collect()
 }
 
 fn output_name(gradient: &Gradient) -> &str {

@@ -62,7 +62,8 @@ pub(super) static TABLE: &[Function] = &[
     },
     Function {
         name: "selu",
-        prose: "The scaled exponential linear unit, whose constants keep mean and variance.",
+        prose: "The scaled exponential linear unit, whose constants keep mean and variance. At zero, where \
+            it has a kink, its derivative is taken from the left.",
         arguments: &["x"],
         body: Body::Defined {
             definition: "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * expm1(x))",

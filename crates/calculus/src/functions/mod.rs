@@ -25,7 +25,7 @@ pub use meaning::{derivative, expand, expand_stable, scalar};
 pub struct Function {
     /// The name in the language.
     pub name: &'static str,
-    /// One sentence for readers.
+    /// One sentence for readers; where it has a kink or jumps, a second one with the convention there.
     pub prose: &'static str,
     /// The names of its arguments, as `body` mentions them.
     pub arguments: &'static [&'static str],
@@ -123,6 +123,13 @@ pub fn find(name: &str) -> Option<&'static Function> {
 }
 
 impl Function {
+    /// What its derivative is taken as where it has none: the second sentence of the prose.
+    pub fn convention(&self) -> Option<&'static str> {
+        self.prose
+            .split_once(". ")
+            .map(|(_, convention)| convention)
+    }
+
     /// Whether a derivative of it is written in terms of its result, `y`.
     pub fn mentions_result(&self) -> bool {
         let Body::Primitive { derivatives, .. } = self.body else {

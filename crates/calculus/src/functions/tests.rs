@@ -106,6 +106,25 @@ fn a_form_folds_among_other_factors_and_in_powers() {
 }
 
 #[test]
+fn a_function_whose_derivative_jumps_states_a_convention() {
+    for function in table() {
+        let texts = match function.body {
+            Body::Primitive { derivatives, .. } => derivatives.iter().flatten().copied().collect(),
+            Body::Defined { definition, .. } => vec![definition],
+        };
+        let jumps = |text: &str| {
+            ["<", ">", "sign(", "where(c", "maximum("]
+                .iter()
+                .any(|sign| text.contains(sign))
+        };
+        // Both sides of `elu` meet smoothly.
+        if texts.into_iter().any(jumps) && function.name != "elu" {
+            assert!(function.convention().is_some(), "{function:?}");
+        }
+    }
+}
+
+#[test]
 fn spellings_mention_every_argument() {
     for function in table() {
         let Spellings {
