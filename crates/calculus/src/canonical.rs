@@ -47,6 +47,10 @@ pub fn matches(
     target: &Expr,
     variables: &[Index],
 ) -> Option<HashMap<Index, Index>> {
+    // Renaming indices never changes a signature.
+    if pattern.signature() != target.signature() {
+        return None;
+    }
     let mut search = Search::new(variables, [pattern, target]);
     search
         .solve(&[Goal::Pair(pattern.clone(), target.clone())])
