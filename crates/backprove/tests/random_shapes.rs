@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use backprove::calculus::check::Verdict;
+use backprove::calculus::{Expr, Node};
 use backprove::{Problem, Verification};
 
 /// The declared tensors and the shapes that they have.
@@ -231,7 +232,22 @@ enum Outcome {
     /// Some step or result could not be checked; nothing was found wrong.
     Unverified,
     Refused,
+    /// The plain loops of the oracle would run for minutes.
+    TooDeep,
     Wrong(String),
+}
+
+/// Bound indices within each other, beyond which the oracle's loops take too long.
+const DEEPEST: usize = 8;
+
+/// How many indices are bound within each other.
+fn depth(expr: &Expr) -> usize {
+    let own = match expr.node() {
+        Node::Sum(indices, _) | Node::Reduce(_, indices, _) => indices.len(),
+        _ => 0,
+    };
+    let below = expr.children().into_iter().map(depth).max();
+    own + below.unwrap_or(0)
 }
 
 fn judge(source: &str) -> Outcome {
@@ -251,6 +267,14 @@ fn judge(source: &str) -> Outcome {
                 }
             }
         }
+    }
+    let used = gradient.derivations.iter().flat_map(|derivation| {
+        let locals = derivation.contributions.iter().map(|one| &one.local);
+        locals.chain([&derivation.chain])
+    });
+    let results = used.flat_map(|chain| chain.steps.iter().map(|step| depth(&step.after)));
+    if results.max().unwrap_or(0) > DEEPEST {
+        return Outcome::TooDeep;
     }
     let verification = Verification::of(&gradient, 1);
     if verification.counts().failed > 0 {
@@ -279,7 +303,7 @@ fn programs_of_many_shapes_are_right_or_refused() {
     let cases = number("BACKPROVE_CASES", 150);
     let first = number("BACKPROVE_SEED", 1);
     let next = AtomicU64::new(first);
-    let counts = [const { AtomicU64::new(0) }; 3];
+    let counts = [const { AtomicU64::new(0) }; 4];
     let wrong = Mutex::new(String::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -295,6 +319,7 @@ fn programs_of_many_shapes_are_right_or_refused() {
                         Outcome::Right => 0,
                         Outcome::Unverified => 1,
                         Outcome::Refused => 2,
+                        Outcome::TooDeep => 3,
                         Outcome::Wrong(why) => {
                             let mut wrong = wrong.lock().expect("no thread panics with it");
                             let _ = writeln!(wrong, "seed {seed}: {why}\n{source}\n");
@@ -306,9 +331,9 @@ fn programs_of_many_shapes_are_right_or_refused() {
             });
         }
     });
-    let [right, unverified, refused] = counts.map(AtomicU64::into_inner);
+    let [right, unverified, refused, deep] = counts.map(AtomicU64::into_inner);
     println!(
-        "seeds {first} to {}: {right} right, {unverified} unverified, {refused} refused",
+        "seeds {first} to {}: {right} right, {unverified} unverified, {refused} refused, {deep} too deep to check",
         first + cases - 1
     );
     let wrong = wrong.into_inner().expect("all threads have ended");
