@@ -1,5 +1,7 @@
 //! The derivation as one JSON object, for other programs.
 
+mod derivative;
+
 use backprove_calculus::check::IdentityCheck;
 use backprove_calculus::{Chain, Derivation, Equation, Gradient, Index, Level, Tensor};
 use backprove_typeset::compose::{Letters, index};
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::verification::{DerivationCheck, Verification};
 use crate::{report, text};
+
+pub use derivative::derivative;
 
 /// The version of the object's layout.
 pub const SCHEMA: &str = "backprove/derivation/1";

@@ -17,6 +17,7 @@
 //! This crate puts the others together: it reads problems, has them derived and checked, and
 //! assembles reports. It must not contain mathematics, layout or numerics of its own.
 
+mod derivative;
 mod problem;
 mod verification;
 
@@ -33,6 +34,7 @@ pub use backprove_nn as nn;
 pub use backprove_syntax as syntax;
 pub use backprove_typeset as typeset;
 
+pub use derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 pub use problem::{Diagnosed, Problem};
 pub use report::Detail;
 pub use verification::{Counts, DerivationCheck, Verification};

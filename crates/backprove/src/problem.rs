@@ -4,7 +4,7 @@
 use std::fmt;
 
 use backprove_calculus::derivation;
-use backprove_calculus::{Gradient, Program, Tensor, elaborate};
+use backprove_calculus::{Derivative, Gradient, Order, Program, Tensor, elaborate};
 use backprove_syntax::{Diagnostic, parse};
 
 /// A text and the program that it describes.
@@ -77,6 +77,26 @@ impl Problem {
         let wrt = self.variables(wrt, cotangent.as_ref())?;
         derivation::gradient(&self.program, &wrt, cotangent.as_ref())
             .map_err(|diagnostic| self.diagnosed(diagnostic, true))
+    }
+
+    /// Derives the derivative of another order by the tensors called `wrt`; by every input that is not constant, where
+    /// none is named.
+    ///
+    /// ```
+    /// use backprove::Problem;
+    /// use backprove::calculus::Order;
+    /// let problem = Problem::read("X[S, M]; w[M]; y[S]\nL = sum((X @ w - y)**2)")?;
+    /// let hessian = problem.derivative(&["w"], Order::Hessian)?;
+    /// let equation = hessian.outcomes()[0].partial.equation();
+    /// assert_eq!(backprove::text::equation(&equation), "d2L_dw_dw = 2 * (X.T @ X)");
+    /// # Ok::<(), backprove::Diagnosed>(())
+    /// ```
+    pub fn derivative(&self, wrt: &[&str], order: Order) -> Result<Derivative, Diagnosed> {
+        let wrt = self.variables(wrt, None)?;
+        derivation::derivative(&self.program, &wrt, order).map_err(|diagnostic| {
+            let refused = diagnostic.slug != "hessian-of-array";
+            self.diagnosed(diagnostic, refused)
+        })
     }
 
     fn variables(

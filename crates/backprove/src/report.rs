@@ -1,10 +1,12 @@
 //! Reports: what a reader is shown of a derivation and of its checks, as neutral documents. Layout
 //! belongs to `typeset`; nothing is derived or checked here.
 
+mod derivative;
+
 use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
 use backprove_calculus::{
     Chain, Contribution, Derivation, Equation as Definition, Function, FunctionName, Gradient,
-    Level, Node, Tensor,
+    Level, Node, Program, Tensor,
 };
 use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_typeset::compose::{Letters, index, matrix, shapes, tensor};
@@ -13,7 +15,9 @@ use backprove_typeset::equation::Equation;
 use backprove_typeset::formula::{Fence, Formula};
 use backprove_typeset::inline::Prose;
 
-use crate::verification::{DerivationCheck, Verification};
+use crate::verification::{Counts, DerivationCheck, Verification};
+
+pub use derivative::{check_derivative, derivative};
 
 /// How much of a derivation is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +42,7 @@ pub fn derivation(gradient: &Gradient, verification: &Verification, detail: Deta
             .extend(section(gradient, derivation, check, detail, &names));
     }
     document.blocks.extend(results(gradient, &names));
-    document.push(Block::Note(certificate(verification)));
+    document.push(Block::Note(certified(verification)));
     document
 }
 
@@ -99,7 +103,7 @@ pub fn check(gradient: &Gradient, verification: &Verification) -> Document {
         .with(Block::Table(steps))
         .paragraph("Every result is compared with central differences of the definition itself.")
         .with(Block::Table(results))
-        .note(certificate(verification))
+        .note(certified(verification))
 }
 
 /// The tensors by name, for matrix notation.
@@ -122,25 +126,31 @@ impl Names {
 }
 
 fn title(gradient: &Gradient) -> Prose {
-    let mut title = Prose::from("The gradient of ")
+    let title = Prose::from("The gradient of ")
         .formula(Formula::name(&gradient.loss))
         .text(" by ");
-    let count = gradient.wrt.len();
-    for (position, variable) in gradient.wrt.iter().enumerate() {
-        title = match position {
-            0 => title,
-            _ if position + 1 == count => title.text(" and "),
-            _ => title.text(", "),
-        };
-        title = title.formula(Formula::name(variable.name()));
-    }
-    title
+    listed(title, gradient.wrt.iter())
 }
 
-fn definitions(gradient: &Gradient, names: &Names) -> Vec<Block> {
+/// The names after `prose`: `A, B and C`.
+fn listed<'a>(prose: Prose, tensors: impl ExactSizeIterator<Item = &'a Tensor>) -> Prose {
+    let count = tensors.len();
+    let mut prose = prose;
+    for (position, variable) in tensors.enumerate() {
+        prose = match position {
+            0 => prose,
+            _ if position + 1 == count => prose.text(" and "),
+            _ => prose.text(", "),
+        };
+        prose = prose.formula(tensor(variable));
+    }
+    prose
+}
+
+/// The inputs and the definitions of a program.
+fn given(forward: &Program, names: &Names) -> Vec<Block> {
     let mut inputs = Prose::from("Given ");
-    let declared = gradient.forward.inputs.iter();
-    for (position, input) in declared.enumerate() {
+    for (position, input) in forward.inputs.iter().enumerate() {
         if position > 0 {
             inputs = inputs.text(", ");
         }
@@ -149,13 +159,17 @@ fn definitions(gradient: &Gradient, names: &Names) -> Vec<Block> {
             .text(dimensions(input));
     }
     let mut lines = Vec::new();
-    for equation in &gradient.forward.equations {
+    for equation in &forward.equations {
         lines.extend(definition(equation, names));
     }
-    let mut blocks = vec![
+    vec![
         Block::Paragraph(inputs.text(", let")),
         Block::Equations(lines),
-    ];
+    ]
+}
+
+fn definitions(gradient: &Gradient, names: &Names) -> Vec<Block> {
+    let mut blocks = given(&gradient.forward, names);
     let loss = Formula::name(&gradient.loss);
     blocks.push(Block::Paragraph(match &gradient.seed {
         Some(seed) => Prose::from("and let ")
@@ -520,24 +534,41 @@ fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
     ]
 }
 
-fn certificate(verification: &Verification) -> Prose {
-    let counts = verification.counts();
+fn certified(verification: &Verification) -> Prose {
+    let results = verification.derivations.iter().map(|check| &check.result);
+    let results: Vec<&GradientCheck> = results.collect();
+    let steps: Vec<&IdentityCheck> = steps_of(verification).collect();
+    certificate(&steps, &results, &verification.sizes)
+}
+
+/// The checks of all steps of a gradient.
+fn steps_of(verification: &Verification) -> impl Iterator<Item = &IdentityCheck> {
+    let checks = verification.derivations.iter();
+    checks.flat_map(|check| check.chain.iter().chain(check.locals.iter().flatten()))
+}
+
+fn certificate(
+    steps: &[&IdentityCheck],
+    results: &[&GradientCheck],
+    sizes: &[String; 2],
+) -> Prose {
+    let mut counts = Counts::default();
+    for step in steps {
+        counts.add(&step.verdict);
+    }
     let verified = counts.field + counts.float;
     let total = verified + counts.failed + counts.unverified;
-    let results = || verification.derivations.iter().map(|check| &check.result);
-    let worst = results().map(|check| check.error).fold(0.0, f64::max);
-    let right = results()
+    let errors = results.iter().map(|check| check.error);
+    let worst = errors.fold(0.0, f64::max);
+    let right = results
+        .iter()
         .filter(|check| matches!(check.verdict, Verdict::Verified(())))
         .count();
-    let steps = || {
-        let checks = verification.derivations.iter();
-        checks.flat_map(|check| check.chain.iter().chain(check.locals.iter().flatten()))
-    };
-    let trials = steps().map(|check| check.trials).sum::<usize>()
-        + results().map(|check| check.trials).sum::<usize>();
-    let resamples = steps().map(|check| check.resamples).sum::<usize>()
-        + results().map(|check| check.resamples).sum::<usize>();
-    let [first, second] = &verification.sizes;
+    let trials = steps.iter().map(|check| check.trials).sum::<usize>()
+        + results.iter().map(|check| check.trials).sum::<usize>();
+    let resamples = steps.iter().map(|check| check.resamples).sum::<usize>()
+        + results.iter().map(|check| check.resamples).sum::<usize>();
+    let [first, second] = sizes;
     let mut sentences = vec![
         format!(
             "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point, with {first} and with {second}.",
@@ -545,7 +576,7 @@ fn certificate(verification: &Verification) -> Prose {
         ),
         format!(
             "{right} of {} results agree with finite differences, the greatest scaled error being {}.",
-            results().count(),
+            results.len(),
             error(worst)
         ),
         format!("A random identity test of {trials} trials; {resamples} points were drawn anew."),

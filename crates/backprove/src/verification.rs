@@ -68,12 +68,7 @@ impl Verification {
         let mut counts = Counts::default();
         for check in &self.derivations {
             for step in check.chain.iter().chain(check.locals.iter().flatten()) {
-                match step.verdict {
-                    Verdict::Verified(Verified::Field) => counts.field += 1,
-                    Verdict::Verified(Verified::Float) => counts.float += 1,
-                    Verdict::Failed(_) => counts.failed += 1,
-                    Verdict::Unverified(_) => counts.unverified += 1,
-                }
+                counts.add(&step.verdict);
             }
         }
         counts
@@ -105,7 +100,19 @@ pub struct Counts {
     pub unverified: usize,
 }
 
-fn steps(checker: &mut Checker, chain: &Chain, indices: &[Index]) -> Vec<IdentityCheck> {
+impl Counts {
+    /// Counts one more step.
+    pub(crate) fn add<C>(&mut self, verdict: &Verdict<Verified, C>) {
+        match verdict {
+            Verdict::Verified(Verified::Field) => self.field += 1,
+            Verdict::Verified(Verified::Float) => self.float += 1,
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Unverified(_) => self.unverified += 1,
+        }
+    }
+}
+
+pub(crate) fn steps(checker: &mut Checker, chain: &Chain, indices: &[Index]) -> Vec<IdentityCheck> {
     let check = |(before, after): (&Expr, &Expr)| checker.verify_step(before, after, indices);
     let steps = chain.steps.iter().map(|step| (&step.before, &step.after));
     steps.map(check).collect()

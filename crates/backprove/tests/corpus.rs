@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use backprove::calculus::{Chain, canonical};
-use backprove::{Problem, Verification, text};
+use backprove::calculus::{Chain, Order, canonical};
+use backprove::{DerivativeVerification, Problem, Verification, text};
 
 /// A case of a corpus file, with the places of what it holds.
 struct Case {
     heading: String,
     wrt: Vec<String>,
+    /// What `order=` says; `gradient` where nothing is said.
+    order: String,
     program: String,
     /// `result` or `message`.
     kind: String,
@@ -56,12 +58,14 @@ fn cases(source: &str) -> Vec<Case> {
         let [(info, program), (kind, expected)] = pair else {
             panic!("a program without its expected block")
         };
-        let wrt = info
+        let words = info
             .strip_prefix("backprove")
-            .expect("a `backprove` block first")
-            .trim()
-            .strip_prefix("wrt=")
-            .unwrap_or("");
+            .expect("a `backprove` block first");
+        let said = |what: &str| {
+            let mut words = words.split_whitespace();
+            words.find_map(|word| word.strip_prefix(what))
+        };
+        let wrt = said("wrt=").unwrap_or("");
         let names = wrt.split(',').filter(|name| !name.is_empty());
         let above = &source[..program.start];
         let heading = above
@@ -71,6 +75,7 @@ fn cases(source: &str) -> Vec<Case> {
         Case {
             heading: heading.expect("a heading above").to_owned(),
             wrt: names.map(str::to_owned).collect(),
+            order: said("order=").unwrap_or("gradient").to_owned(),
             program: source[program.clone()].to_owned(),
             kind: kind.clone(),
             expected: source[expected.clone()].to_owned(),
@@ -101,8 +106,57 @@ fn assert_chained(chain: &Chain, case: &str) {
     );
 }
 
+/// What the product says of a derivative of another order. Asserts that all of it is verified.
+fn actual_derivative(case: &Case, order: Order) -> (String, String, usize) {
+    let wrt: Vec<&str> = case.wrt.iter().map(String::as_str).collect();
+    let derived = Problem::read(&case.program).and_then(|problem| problem.derivative(&wrt, order));
+    let derivative = match derived {
+        Ok(derivative) => derivative,
+        Err(diagnosed) => return ("message".to_owned(), diagnosed.to_string(), 0),
+    };
+    let mut steps = 0;
+    for partial in &derivative.stage.partials {
+        for contribution in &partial.contributions {
+            assert_chained(&contribution.local, &case.heading);
+            steps += contribution.local.steps.len();
+        }
+        assert_chained(&partial.chain, &case.heading);
+        steps += partial.chain.steps.len();
+    }
+    let verification = DerivativeVerification::of(&derivative, 0);
+    assert!(
+        verification.holds(),
+        "{}: {:?}\n{:?}",
+        case.heading,
+        verification.counts(),
+        verification.outcomes
+    );
+    let mut result = String::new();
+    let stage = &derivative.stage;
+    let below = stage.differentiated.equations.iter();
+    let below = below.skip(derivative.forward.equations.len());
+    for equation in below.chain(&stage.introduced) {
+        let _ = writeln!(result, "{}", text::equation(equation));
+    }
+    for partial in stage.partials.iter().filter(|partial| !partial.absorbed) {
+        let _ = writeln!(result, "{}", text::equation(&partial.equation()));
+        if let Some(kronecker) = &partial.kronecker {
+            let _ = writeln!(result, "# between row-major vectors: {kronecker}");
+        }
+    }
+    ("result".to_owned(), result, steps)
+}
+
 /// What the product says of a case. Asserts that all of it is verified.
 fn actual(case: &Case) -> (String, String, usize) {
+    match case.order.as_str() {
+        "gradient" => {}
+        "jacobian" => return actual_derivative(case, Order::Jacobian),
+        "jvp" => return actual_derivative(case, Order::Jvp),
+        "hessian" => return actual_derivative(case, Order::Hessian),
+        "hvp" => return actual_derivative(case, Order::Hvp),
+        other => panic!("{}: there is no order `{other}`", case.heading),
+    }
     let wrt: Vec<&str> = case.wrt.iter().map(String::as_str).collect();
     let derived = Problem::read(&case.program).and_then(|problem| problem.gradient(&wrt, None));
     let gradient = match derived {

@@ -16,7 +16,7 @@
 
 mod numpy;
 
-pub use numpy::numpy;
+pub use numpy::{numpy, numpy_derivative};
 
 /// What may be chosen about emitted code.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

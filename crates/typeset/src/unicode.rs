@@ -225,6 +225,7 @@ impl Line {
                 | Formula::Number(_)
                 | Formula::Fenced { .. }
                 | Formula::Over { .. }
+                | Formula::Operator(_)
         );
         if plain {
             self.formula(base);

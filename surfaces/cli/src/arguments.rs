@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backprove::calculus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::training::arguments::{EVALUATE, Evaluate, PREDICT, Predict, TRAIN, Train};
@@ -146,6 +147,10 @@ pub struct Check {
     #[command(flatten)]
     pub program: Program,
 
+    /// Which derivative to verify
+    #[arg(long, value_enum, default_value_t)]
+    pub order: Order,
+
     /// A formula to test, such as 'dL/db = dY.sum(axis=0)'; may be given several times
     #[arg(long = "claim", value_name = "CLAIM", allow_hyphen_values = true)]
     pub claims: Vec<String>,
@@ -194,14 +199,27 @@ pub enum Order {
     Gradient,
     /// The vector-Jacobian product: the same, given the gradient by the output
     Vjp,
-    /// The Jacobian-vector product (not available yet)
+    /// The Jacobian-vector product: the derivative along tangents `t_NAME` of the variables
     Jvp,
-    /// The Jacobian (not available yet)
+    /// The Jacobian: every element of the result by every element of each variable
     Jacobian,
-    /// The Hessian (not available yet)
+    /// The Hessian of a scalar, by each pair of variables
     Hessian,
-    /// The Hessian-vector product (not available yet)
+    /// The Hessian-vector product: the gradient's derivative along tangents `t_NAME`
     Hvp,
+}
+
+impl Order {
+    /// The order of the calculus; `None` for the gradient.
+    pub fn beyond_gradient(self) -> Option<calculus::Order> {
+        match self {
+            Self::Gradient | Self::Vjp => None,
+            Self::Jvp => Some(calculus::Order::Jvp),
+            Self::Jacobian => Some(calculus::Order::Jacobian),
+            Self::Hessian => Some(calculus::Order::Hessian),
+            Self::Hvp => Some(calculus::Order::Hvp),
+        }
+    }
 }
 
 /// How a derivation is printed.

@@ -1,11 +1,11 @@
 //! What a command is asked about: the program as read, with everything that is wrong about it put
 //! in terms of what the user typed. It must never decide what to print.
 
-use backprove::calculus::Gradient;
+use backprove::calculus::{self, Derivative, Gradient};
 use backprove::syntax::{Diagnostic, parse};
 use backprove::{Diagnosed, Problem};
 
-use crate::arguments::{Order, Program};
+use crate::arguments::Program;
 use crate::effort::affordable;
 use crate::source::{Source, path_instead};
 use crate::stop::Stop;
@@ -54,6 +54,19 @@ impl Asked {
         gradient.map_err(|diagnosed| self.stopped(diagnosed))
     }
 
+    /// Derives a derivative of another order.
+    pub fn derivative(&self, order: calculus::Order) -> Result<Derivative, Stop> {
+        if let Some(name) = &self.cotangent {
+            let message = format!("`--cotangent {name}` belongs to gradients alone");
+            let diagnostic = Diagnostic::error("cotangent-without-gradient", message)
+                .help("leave it out, or take `--order vjp`");
+            return Err(Stop::wrong(diagnostic));
+        }
+        let wrt: Vec<&str> = self.wrt.iter().map(String::as_str).collect();
+        let derivative = self.problem.derivative(&wrt, order);
+        derivative.map_err(|diagnosed| self.stopped(diagnosed))
+    }
+
     /// A diagnosed text in terms of what the user typed.
     pub fn stopped(&self, diagnosed: Diagnosed) -> Stop {
         about(diagnosed, &self.source)
@@ -89,19 +102,4 @@ fn names(written: &[String]) -> Result<Vec<String>, Stop> {
         }
     }
     Ok(names)
-}
-
-/// Refuses the orders that are not available.
-pub fn available(order: Order) -> Result<(), Stop> {
-    let name = match order {
-        Order::Gradient | Order::Vjp => return Ok(()),
-        Order::Jvp => "jvp",
-        Order::Jacobian => "jacobian",
-        Order::Hessian => "hessian",
-        Order::Hvp => "hvp",
-    };
-    let message = format!("`--order {name}` is not available yet");
-    let diagnostic =
-        Diagnostic::error("not-available", message).help("`gradient` and `vjp` are available");
-    Err(Stop::refusal(diagnostic))
 }

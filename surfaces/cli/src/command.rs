@@ -7,13 +7,13 @@ use std::path::Path;
 use backprove::syntax::Diagnostic;
 use backprove::typeset::document::{Block, Document, html, latex, markdown};
 use backprove::typeset::inline::Prose;
-use backprove::{Verification, claim, codegen, json, report};
+use backprove::{DerivativeVerification, Verification, claim, codegen, json, report};
 use clap::Parser as _;
 
 use crate::arguments::{
     Arguments, Check, Color, Command, Derive, Detail, Emit, Format, SEED, Target,
 };
-use crate::asked::{Asked, available};
+use crate::asked::Asked;
 use crate::stop::{Status, Stop};
 use crate::{diagnostics, misuse, orientation, output, training};
 
@@ -54,30 +54,46 @@ fn finished(result: Result<Status, Stop>, color: Color) -> Status {
 }
 
 fn derive(options: &Derive, color: Color) -> Result<Status, Stop> {
-    available(options.order)?;
     let asked = Asked::read(&options.program)?;
+    let detail = match options.detail {
+        Detail::Headline => backprove::Detail::Headline,
+        Detail::Working => backprove::Detail::Working,
+        Detail::All => backprove::Detail::All,
+    };
+    if let Some(order) = options.order.beyond_gradient() {
+        let derivative = asked.derivative(order)?;
+        let verification = DerivativeVerification::of(&derivative, SEED);
+        let document = || report::derivative(&derivative, &verification, detail);
+        let object = || format!("{:#}\n", json::derivative(&derivative, &verification));
+        print(options, color, document, object)?;
+        return sound(verification.holds());
+    }
     let gradient = asked.gradient()?;
     let verification = Verification::of(&gradient, SEED);
+    let document = || report::derivation(&gradient, &verification, detail);
+    let object = || format!("{:#}\n", json::derivation(&gradient, &verification));
+    print(options, color, document, object)?;
+    // It is shown all the same: the report says at which step something is wrong.
+    sound(verification.holds())
+}
+
+/// Prints a derivation as it was asked for.
+fn print(
+    options: &Derive,
+    color: Color,
+    document: impl Fn() -> Document,
+    object: impl Fn() -> String,
+) -> Result<(), Stop> {
     let path = options.output.as_deref();
     let format = options.format.unwrap_or_else(|| format_of(path));
-    let document = || {
-        let detail = match options.detail {
-            Detail::Headline => backprove::Detail::Headline,
-            Detail::Working => backprove::Detail::Working,
-            Detail::All => backprove::Detail::All,
-        };
-        report::derivation(&gradient, &verification, detail)
-    };
     let text = match format {
         Format::Text => output::text(&document(), path, color),
         Format::Latex => latex::print(&document()),
         Format::Markdown => markdown::print(&document()),
         Format::Html => html::print(&document()),
-        Format::Json => format!("{:#}\n", json::derivation(&gradient, &verification)),
+        Format::Json => object(),
     };
-    output::write(path, &text)?;
-    // It is shown all the same: the report says at which step something is wrong.
-    sound(&verification)
+    output::write(path, &text)
 }
 
 fn check(options: &Check, color: Color) -> Result<Status, Stop> {
@@ -88,6 +104,19 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
     }
     let asked = Asked::read(&options.program)?;
     let path = options.output.as_deref();
+    if let Some(order) = options.order.beyond_gradient() {
+        if !options.claims.is_empty() {
+            let diagnostic =
+                Diagnostic::error("not-available", "claims are about gradients so far")
+                    .help("without `--order`, a claim such as `dL/dW = dY.T @ X` is tested");
+            return Err(Stop::refusal(diagnostic));
+        }
+        let derivative = asked.derivative(order)?;
+        let verification = DerivativeVerification::of(&derivative, options.seed);
+        let table = report::check_derivative(&derivative, &verification);
+        output::write(path, &output::text(&table, path, color))?;
+        return Ok(verdict(verification.holds()));
+    }
     if options.claims.is_empty() {
         let gradient = asked.gradient()?;
         let verification = Verification::of(&gradient, options.seed);
@@ -127,20 +156,27 @@ fn emit(options: &Emit) -> Result<Status, Stop> {
         let diagnostic = Diagnostic::error("not-available", message).help("`emit numpy` is");
         return Err(Stop::refusal(diagnostic));
     }
-    available(options.order)?;
     let asked = Asked::read(&options.program)?;
-    let gradient = asked.gradient()?;
-    // Code is not printed before the gradient was found right.
-    sound(&Verification::of(&gradient, SEED))?;
-    let code = codegen::numpy(&gradient, &codegen::Options::default()).map_err(Stop::refusal)?;
+    let style = codegen::Options::default();
+    // Code is not printed before the derivative was found right.
+    let code = if let Some(order) = options.order.beyond_gradient() {
+        let derivative = asked.derivative(order)?;
+        sound(DerivativeVerification::of(&derivative, SEED).holds())?;
+        codegen::numpy_derivative(&derivative, &style)
+    } else {
+        let gradient = asked.gradient()?;
+        sound(Verification::of(&gradient, SEED).holds())?;
+        codegen::numpy(&gradient, &style)
+    };
+    let code = code.map_err(Stop::refusal)?;
     output::write(options.output.as_deref(), &code)?;
     Ok(Status::Success)
 }
 
 /// An error unless every step and every result was found right. What could not be tried anywhere
 /// is not right.
-fn sound(verification: &Verification) -> Result<Status, Stop> {
-    if verification.holds() {
+fn sound(holds: bool) -> Result<Status, Stop> {
+    if holds {
         return Ok(Status::Success);
     }
     let diagnostic = Diagnostic::error("unverified", "not everything could be verified")

@@ -9,6 +9,7 @@ mod index;
 mod linalg;
 mod matrix;
 mod names;
+mod order;
 mod product;
 mod python;
 mod self_test;
@@ -26,6 +27,7 @@ use backprove_syntax::tree::Expression;
 use backprove_syntax::{Diagnostic, format_expression};
 
 use crate::Options;
+pub use order::numpy_derivative;
 use writer::{Writer, described, highest_order, primed, shape_text};
 
 /// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
@@ -37,39 +39,20 @@ use writer::{Writer, described, highest_order, primed, shape_text};
 pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     let program = gradient.program();
     let mut writer = Writer::new(&program);
-    let orders = name_all(&mut writer, gradient);
+    let orders = name_all(&mut writer, &gradient.forward);
     let mut definitions = Vec::new();
     for equation in &program.equations {
         definitions.push(define(&mut writer, equation)?);
     }
     let module = Module {
-        gradient,
+        primal: &gradient.forward,
         definitions,
-        functions: callables(&writer, gradient, &orders),
+        functions: callables(&writer, &gradient.forward, &orders),
     };
     let forward = module.forward(&mut writer)?;
-    let backward = module.gradient(&mut writer)?;
+    let backward = module.gradient(&mut writer, gradient)?;
     let test = self_test::self_test(&mut writer, gradient, &orders);
-
-    let mut used = format!("{forward}\n\n{backward}");
-    let mut private = String::new();
-    // A function is used by what follows it, or by another one that was asked for later.
-    for (_, function) in writer.private.iter().rev() {
-        let name = function.trim_start_matches("def ");
-        let name = name.split('(').next().unwrap_or_default();
-        if mentions(&used, &format!("{name}(")) {
-            used.push_str(function);
-            private.insert_str(0, &format!("\n\n{function}"));
-        }
-    }
-    let mut text = module.head(&writer, options);
-    text.push_str("import numpy as np\n");
-    if mentions(&used, "special.") {
-        text.push_str("from scipy import special\n");
-    }
-    text.push_str(&private);
-    let _ = write!(text, "\n\n{forward}\n\n{backward}\n{test}");
-    Ok(text)
+    Ok(module.text(&writer, options, &forward, &backward, &test))
 }
 
 /// Whether `word` stands in the code, not as the end of a longer one.
@@ -81,7 +64,7 @@ fn mentions(code: &str, word: &str) -> bool {
 }
 
 /// Gives every tensor, size and function its identifier; returns the highest derivative of each abstract function.
-fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<usize> {
+fn name_all(writer: &mut Writer, primal: &Program) -> Vec<usize> {
     let program = writer.program;
     let targets = program.equations.iter().map(|equation| &equation.target);
     for tensor in program.inputs.iter().chain(targets) {
@@ -97,7 +80,7 @@ fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<usize> {
         }
     }
     let mut orders = Vec::new();
-    for name in &gradient.forward.functions {
+    for name in &primal.functions {
         let highest = highest_order(program, name);
         for order in 0..=highest {
             let wish = format!("{name}{}", "_prime".repeat(order));
@@ -109,8 +92,8 @@ fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<usize> {
 }
 
 /// The parameters that abstract functions are.
-fn callables(writer: &Writer, gradient: &Gradient, orders: &[usize]) -> Vec<String> {
-    let functions = gradient.forward.functions.iter().zip(orders);
+fn callables(writer: &Writer, primal: &Program, orders: &[usize]) -> Vec<String> {
+    let functions = primal.functions.iter().zip(orders);
     functions
         .flat_map(|(name, highest)| (0..=*highest).map(move |order| primed(name, order)))
         .filter_map(|name| writer.names.get(&name).map(str::to_owned))
@@ -225,12 +208,43 @@ impl Formula {
 
 /// All that the functions of the module are made of.
 struct Module<'a> {
-    gradient: &'a Gradient,
+    /// The program whose last definition is differentiated.
+    primal: &'a Program,
     definitions: Vec<Definition>,
     functions: Vec<String>,
 }
 
 impl Module<'_> {
+    /// The whole module: only those private functions that are used, and only what they need imported.
+    fn text(
+        &self,
+        writer: &Writer,
+        options: &Options,
+        forward: &str,
+        derived: &str,
+        test: &str,
+    ) -> String {
+        let mut used = format!("{forward}\n\n{derived}");
+        let mut private = String::new();
+        // A function is used by what follows it, or by another one that was asked for later.
+        for (_, function) in writer.private.iter().rev() {
+            let name = function.trim_start_matches("def ");
+            let name = name.split('(').next().unwrap_or_default();
+            if mentions(&used, &format!("{name}(")) {
+                used.push_str(function);
+                private.insert_str(0, &format!("\n\n{function}"));
+            }
+        }
+        let mut text = self.head(writer, options);
+        text.push_str("import numpy as np\n");
+        if mentions(&used, "special.") {
+            text.push_str("from scipy import special\n");
+        }
+        text.push_str(&private);
+        let _ = write!(text, "\n\n{forward}\n\n{derived}\n{test}");
+        text
+    }
+
     fn head(&self, writer: &Writer, options: &Options) -> String {
         let title = if options.title.is_empty() {
             "A program and its gradients, derived by Backprove."
@@ -245,7 +259,7 @@ impl Module<'_> {
                 "    {names}  element-wise functions and their derivatives"
             );
         }
-        for tensor in &self.gradient.forward.inputs {
+        for tensor in &self.primal.inputs {
             let shape = described(tensor, &writer.names);
             let labels = tensor.facts().iter().find_map(|fact| match fact {
                 Fact::Labels(classes) => Some(format!(", integers below {classes}")),
@@ -267,7 +281,7 @@ impl Module<'_> {
     }
 
     fn forward_definitions(&self) -> &[Definition] {
-        &self.definitions[..self.gradient.forward.equations.len()]
+        &self.definitions[..self.primal.equations.len()]
     }
 
     fn forward(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
@@ -278,7 +292,7 @@ impl Module<'_> {
                 "the program defines nothing",
             ));
         };
-        let inputs = &self.gradient.forward.inputs;
+        let inputs = &self.primal.inputs;
         let needed = needed(definitions, [output.target.name()]);
         let mut text = self.signature(writer, "forward", inputs);
         let shape = described(&output.target, &writer.names);
@@ -294,8 +308,7 @@ impl Module<'_> {
         Ok(text)
     }
 
-    fn gradient(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
-        let gradient = self.gradient;
+    fn gradient(&self, writer: &mut Writer, gradient: &Gradient) -> Result<String, Diagnostic> {
         let mut inputs = gradient.forward.inputs.clone();
         inputs.extend(gradient.seed.clone());
         // By variable: what is returned for it, and the formula.
@@ -316,74 +329,17 @@ impl Module<'_> {
         let needed = needed(&self.definitions, targets);
 
         let mut text = self.signature(writer, "gradient", &inputs);
-        text.push_str(&self.gradient_docstring(&results));
+        text.push_str(&gradient_docstring(gradient, &results));
         text.push_str(&body(writer, &needed, &inputs)?);
         let mut entries = Vec::new();
         for (variable, found) in &results {
-            entries.push((variable.name(), self.returned(writer, variable, *found)?));
+            entries.push((
+                format!("\"{}\"", variable.name()),
+                returned(writer, gradient, variable, *found)?,
+            ));
         }
-        let line = entries
-            .iter()
-            .map(|(name, value)| format!("\"{name}\": {value}"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        if line.chars().count() <= 74 {
-            let _ = writeln!(text, "    return {{{line}}}");
-        } else {
-            text.push_str("    return {\n");
-            for (name, value) in &entries {
-                let _ = writeln!(text, "        \"{name}\": {value},");
-            }
-            text.push_str("    }\n");
-        }
+        text.push_str(&returned_dict(&entries));
         Ok(text)
-    }
-
-    fn gradient_docstring(&self, results: &[(&Tensor, Option<&Definition>)]) -> String {
-        let loss = &self.gradient.loss;
-        let mut text = match &self.gradient.seed {
-            Some(seed) => {
-                let output = self.gradient.forward.output();
-                let output = output.map_or("", |equation| equation.target.name());
-                format!(
-                    "    \"\"\"Return the gradients of a scalar {loss} for {} = d{loss}/d{output}.\n\n",
-                    seed.name()
-                )
-            }
-            None => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
-        };
-        for (variable, found) in results {
-            if let Some(definition) = found {
-                let left = format!("d{loss}/d{}", variable.name());
-                let _ = writeln!(text, "    {}", definition.formula.text(&left));
-            }
-        }
-        text.push_str("    \"\"\"\n");
-        text.replace('\\', "\\\\")
-    }
-
-    /// What stands for a variable in the returned dict: an array of its own, that shares no memory with another.
-    fn returned(
-        &self,
-        writer: &Writer,
-        variable: &Tensor,
-        found: Option<&Definition>,
-    ) -> Result<String, Diagnostic> {
-        let Some(definition) = found else {
-            // The output itself: its gradient is the cotangent.
-            return match &self.gradient.seed {
-                Some(seed) => Ok(format!("{}.copy()", identifier(writer, seed.name())?)),
-                None => Ok("np.array(1.0)".to_owned()),
-            };
-        };
-        let name = identifier(writer, definition.target.name())?;
-        Ok(
-            match (variable.rank(), python::is_view(&definition.value)) {
-                (0, _) => format!("np.array({name}, dtype=float)"),
-                (_, true) => format!("{name}.copy()"),
-                (_, false) => name,
-            },
-        )
     }
 
     fn signature(&self, writer: &Writer, name: &str, inputs: &[Tensor]) -> String {
@@ -403,6 +359,70 @@ impl Module<'_> {
         text.push_str("):\n");
         text
     }
+}
+
+fn gradient_docstring(gradient: &Gradient, results: &[(&Tensor, Option<&Definition>)]) -> String {
+    let loss = &gradient.loss;
+    let mut text = match &gradient.seed {
+        Some(seed) => {
+            let output = gradient.forward.output();
+            let output = output.map_or("", |equation| equation.target.name());
+            format!(
+                "    \"\"\"Return the gradients of a scalar {loss} for {} = d{loss}/d{output}.\n\n",
+                seed.name()
+            )
+        }
+        None => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
+    };
+    for (variable, found) in results {
+        if let Some(definition) = found {
+            let left = format!("d{loss}/d{}", variable.name());
+            let _ = writeln!(text, "    {}", definition.formula.text(&left));
+        }
+    }
+    text.push_str("    \"\"\"\n");
+    text.replace('\\', "\\\\")
+}
+
+/// What stands for a variable in the returned dict: an array of its own, that shares no memory with another.
+fn returned(
+    writer: &Writer,
+    gradient: &Gradient,
+    variable: &Tensor,
+    found: Option<&Definition>,
+) -> Result<String, Diagnostic> {
+    let Some(definition) = found else {
+        // The output itself: its gradient is the cotangent.
+        return match &gradient.seed {
+            Some(seed) => Ok(format!("{}.copy()", identifier(writer, seed.name())?)),
+            None => Ok("np.array(1.0)".to_owned()),
+        };
+    };
+    let name = identifier(writer, definition.target.name())?;
+    Ok(
+        match (variable.rank(), python::is_view(&definition.value)) {
+            (0, _) => format!("np.array({name}, dtype=float)"),
+            (_, true) => format!("{name}.copy()"),
+            (_, false) => name,
+        },
+    )
+}
+
+/// The line that returns a dict, or one line for each entry.
+fn returned_dict(entries: &[(String, String)]) -> String {
+    let pairs = entries
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"));
+    let line = pairs.collect::<Vec<_>>().join(", ");
+    if line.chars().count() <= 74 {
+        return format!("    return {{{line}}}\n");
+    }
+    let mut text = String::from("    return {\n");
+    for (name, value) in entries {
+        let _ = writeln!(text, "        {name}: {value},");
+    }
+    text.push_str("    }\n");
+    text
 }
 
 fn with_article(shape: &str) -> String {

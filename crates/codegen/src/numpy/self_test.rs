@@ -13,7 +13,25 @@ use super::writer::Writer;
 
 /// The text of the comparison and of what runs it.
 pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usize]) -> String {
-    let program = &gradient.forward;
+    let (mut text, restricted) = draw(writer, &gradient.forward);
+    text.push_str("\n\n");
+    text.push_str(&largest_error(gradient, orders, restricted));
+    text.push_str(&run(1e-6));
+    text
+}
+
+/// What runs the comparison.
+pub(super) fn run(tolerance: f64) -> String {
+    format!(
+        "\n\nif __name__ == \"__main__\":\n    \
+         error = _largest_error(np.random.default_rng(0))\n    \
+         print(f\"largest error against central differences: {{error:.1e}}\")\n    \
+         raise SystemExit(not error <= {tolerance:e})\n",
+    )
+}
+
+/// The function that draws inputs, and whether it is given a range.
+pub(super) fn draw(writer: &mut Writer, program: &Program) -> (String, bool) {
     let restricted = is_restricted(program);
     let mut text = String::from("\ndef _draw(rng");
     text.push_str(if restricted {
@@ -55,15 +73,7 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
         );
     }
     text.push_str("    }\n");
-    text.push_str("\n\n");
-    text.push_str(&largest_error(gradient, orders, restricted));
-    text.push_str(
-        "\n\nif __name__ == \"__main__\":\n    \
-         error = _largest_error(np.random.default_rng(0))\n    \
-         print(f\"largest error against central differences: {error:.1e}\")\n    \
-         raise SystemExit(not error <= 1e-6)\n",
-    );
-    text
+    (text, restricted)
 }
 
 /// Small, distinct sizes: such that the matrices that must have an inverse have one.
@@ -80,7 +90,8 @@ fn sizes(program: &Program, names: &[Arc<str>]) -> Vec<String> {
     (2..names.len() + 2).map(|size| size.to_string()).collect()
 }
 
-fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
+/// The abstract functions of the comparison: the first line of its body, and how they are handed on.
+pub(super) fn stand_ins(orders: &[usize]) -> (String, String) {
     let mut callables = Vec::new();
     for (place, order) in orders.iter().enumerate() {
         let rate = place + 1;
@@ -96,31 +107,36 @@ fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> Str
             });
         }
     }
-    let head = if callables.is_empty() {
-        String::new()
-    } else {
-        "*functions, ".to_owned()
-    };
+    if callables.is_empty() {
+        return (String::new(), String::new());
+    }
+    let line = format!("    functions = [{}]\n", callables.join(", "));
+    (line, "*functions, ".to_owned())
+}
+
+/// The lines that draw inputs at which the program is defined.
+pub(super) fn inputs(head: &str, restricted: bool) -> String {
+    if !restricted {
+        return "    inputs = _draw(rng)\n".to_owned();
+    }
+    // Somewhere in these ranges the program is defined.
+    format!(
+        "    for low, high in 20 * [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)]:\n        \
+         inputs = _draw(rng, low, high)\n        \
+         with np.errstate(all=\"ignore\"):\n            \
+         output = forward({head}*inputs.values())\n        \
+         if np.all(np.isfinite(output)):\n            \
+         break\n"
+    )
+}
+
+fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
+    let (functions, head) = stand_ins(orders);
     let mut text = String::from(
         "def _largest_error(rng):\n    \"\"\"The largest scaled difference between gradient and central differences.\"\"\"\n",
     );
-    if !callables.is_empty() {
-        let _ = writeln!(text, "    functions = [{}]", callables.join(", "));
-    }
-    if restricted {
-        // Somewhere in these ranges the program is defined.
-        let _ = write!(
-            text,
-            "    for low, high in 20 * [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)]:\n        \
-             inputs = _draw(rng, low, high)\n        \
-             with np.errstate(all=\"ignore\"):\n            \
-             output = forward({head}*inputs.values())\n        \
-             if np.all(np.isfinite(output)):\n            \
-             break\n"
-        );
-    } else {
-        text.push_str("    inputs = _draw(rng)\n");
-    }
+    text.push_str(&functions);
+    text.push_str(&inputs(&head, restricted));
     if gradient.seed.is_some() {
         if !restricted {
             let _ = writeln!(text, "    output = forward({head}*inputs.values())");

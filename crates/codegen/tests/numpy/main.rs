@@ -1,6 +1,7 @@
 //! Emitted modules are run by Python and compared with the reference evaluator, forward and backward, at random inputs
 //! of distinct sizes; each also compares itself with central differences.
 
+mod orders;
 mod programs;
 
 use std::path::Path;

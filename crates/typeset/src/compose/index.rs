@@ -10,6 +10,7 @@ use backprove_calculus::{
 };
 use backprove_syntax::tree::Expression;
 
+use super::Derived;
 use super::letters::Letters;
 use super::notation;
 use super::piece::{Level, Piece};
@@ -89,13 +90,27 @@ fn computed(size: &Size) -> Piece {
 }
 
 fn access(tensor: &Tensor, indices: &[Index], letters: &Letters) -> Formula {
-    let element = |name: &str| Formula::name(name).indexed(letters.formulas(indices));
-    match tensor.cotangent() {
-        Some(cotangent) => {
-            Formula::partial(&Formula::name(&cotangent.loss), &element(&cotangent.of))
-        }
-        None => element(tensor.name()),
+    match elements(tensor, indices, letters) {
+        Some((of, by)) => super::derivative(&of, &by),
+        None => Formula::name(tensor.name()).indexed(letters.formulas(indices)),
     }
+}
+
+/// For one element of a derivative: the element of what is differentiated, and those by which it is.
+fn elements(
+    tensor: &Tensor,
+    indices: &[Index],
+    letters: &Letters,
+) -> Option<(Formula, Vec<Formula>)> {
+    let derived = Derived::of(tensor)?;
+    let mut rest = indices;
+    let mut element = |(name, rank): (&str, usize)| {
+        let (own, others) = rest.split_at(rank.min(rest.len()));
+        rest = others;
+        Formula::name(name).indexed(letters.formulas(own))
+    };
+    let of = element(derived.root);
+    Some((of, derived.by.into_iter().map(element).collect()))
 }
 
 fn piece(expr: &Expr, letters: &mut Letters) -> Piece {
@@ -205,7 +220,7 @@ fn divisor(factor: &Expr) -> Option<(&Expr, Number)> {
 fn stands_beside(factor: &Expr) -> bool {
     match factor.node() {
         Node::Sum(..) | Node::Reduce(..) | Node::Derivative(..) => true,
-        Node::Access(tensor, _) => tensor.cotangent().is_some(),
+        Node::Access(tensor, _) => Derived::of(tensor).is_some(),
         _ => false,
     }
 }
@@ -338,9 +353,11 @@ fn call(callee: &Callee, arguments: &[Expr], letters: &mut Letters) -> Piece {
 /// `∂Y_{ij}/∂W_{kl}` of an element, `∂/∂W_{kl} (…)` of anything else.
 fn derivative(body: &Expr, by: &Tensor, indices: &[Index], letters: &mut Letters) -> Piece {
     let below = access(by, indices, letters);
-    if let Node::Access(tensor, at) = body.node()
-        && tensor.cotangent().is_none()
-    {
+    if let Node::Access(tensor, at) = body.node() {
+        if let Some((of, mut all)) = elements(tensor, at, letters) {
+            all.push(below);
+            return Piece::atom(super::derivative(&of, &all));
+        }
         let partial = Formula::partial(&access(tensor, at, letters), &below);
         if !at.is_empty() || letters.held().is_empty() {
             return Piece::atom(partial);

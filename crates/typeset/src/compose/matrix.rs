@@ -8,7 +8,6 @@ mod shape;
 use std::collections::HashMap;
 
 use backprove_calculus::Tensor;
-use backprove_calculus::expr::Cotangent;
 use backprove_calculus::number::Number;
 use backprove_syntax::tree::{
     BinaryOperator, Expression, ExpressionKind, Subscript, UnaryOperator,
@@ -19,7 +18,7 @@ use super::notation;
 use super::piece::{Level, Piece};
 use crate::formula::{BigOperator, Fence, Formula, Operator, Style};
 
-/// What names stand for: the rank of each tensor, and of what it is the cotangent.
+/// What names stand for: the rank of each tensor, and how it is written.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     tensors: HashMap<String, Entry>,
@@ -28,7 +27,7 @@ pub struct Scope {
 #[derive(Debug, Clone)]
 struct Entry {
     rank: usize,
-    cotangent: Option<Cotangent>,
+    formula: Formula,
 }
 
 impl Scope {
@@ -45,7 +44,7 @@ impl Scope {
     pub fn insert(&mut self, tensor: &Tensor) {
         let entry = Entry {
             rank: tensor.rank(),
-            cotangent: tensor.cotangent().cloned(),
+            formula: super::tensor(tensor),
         };
         self.tensors.insert(tensor.name().to_owned(), entry);
     }
@@ -148,13 +147,10 @@ impl Scope {
 
     fn name(&self, name: &str) -> Form {
         match self.tensors.get(name) {
-            Some(entry) => {
-                let formula = entry
-                    .cotangent
-                    .as_ref()
-                    .map_or_else(|| Formula::name(name), super::cotangent);
-                Form::new(Piece::atom(formula), Shape::of_rank(entry.rank))
-            }
+            Some(entry) => Form::new(
+                Piece::atom(entry.formula.clone()),
+                Shape::of_rank(entry.rank),
+            ),
             None if name == "inf" => {
                 Form::scalar(Piece::atom(Formula::styled("∞", Style::Upright)))
             }

@@ -211,10 +211,26 @@ fn emit_answers() {
             &[],
         ),
         (
-            &given("numpy", &["--order", "jacobian"]),
-            3,
+            &given("numpy", &["--order", "jacobian", "--wrt", "b"]),
+            0,
+            &[
+                "def forward(X, W, b)",
+                "def jacobian(X, W, b)",
+                "\"b\": dY_db",
+            ],
             &[],
-            &["`--order jacobian` is not available yet"],
+        ),
+        (
+            &given("numpy", &["--order", "jvp", "--wrt", "X,b"]),
+            0,
+            &["def jvp(X, W, b, t_X, t_b)"],
+            &[],
+        ),
+        (
+            &given("numpy", &["--order", "hessian"]),
+            2,
+            &[],
+            &["error[hessian-of-array]", "`--order jacobian`"],
         ),
         (
             &given("torch", &[]),
@@ -242,31 +258,71 @@ fn emit_answers() {
 }
 
 #[test]
-fn refusals() {
+fn orders() {
     let given = |order: &'static str| ["derive", LINEAR, "--where", SHAPES, "--order", order];
+    let hessian = |command: &'static str| {
+        let loss = "L = sum((X @ w - y)**2)";
+        let shapes = "X[S,M]: constant; w[M]; y[S]: constant";
+        [command, loss, "--where", shapes, "--order", "hessian"]
+    };
     table(&[
         (
             &given("jvp"),
-            3,
+            0,
+            &["t_Y = t_X @ W.T + X @ t_W.T + t_b"],
             &[],
-            &[
-                "error[not-available]",
-                "`--order jvp`",
-                "`gradient` and `vjp`",
-            ],
         ),
         (
             &given("jacobian"),
-            3,
+            0,
+            &["dY_dX[s, n, k, l] = delta(k, s) * W[n, l]"],
             &[],
-            &["`--order jacobian` is not available yet"],
         ),
         (
             &given("hessian"),
+            2,
+            &[],
+            &["error[hessian-of-array]", "`--order jacobian`"],
+        ),
+        (&given("hvp"), 2, &[], &["error[hessian-of-array]"]),
+        (&hessian("derive"), 0, &["d2L_dw_dw = 2 * (X.T @ X)"], &[]),
+        (&hessian("check"), 0, &["second differences", "right"], &[]),
+        (
+            &[
+                "derive",
+                LINEAR,
+                "--where",
+                SHAPES,
+                "--order",
+                "jvp",
+                "--cotangent",
+                "X",
+            ],
+            2,
+            &[],
+            &["error[cotangent-without-gradient]"],
+        ),
+        (
+            &[
+                "check",
+                "L = sum(x**2)",
+                "--where",
+                "x[N]",
+                "--order",
+                "hessian",
+                "--claim",
+                "dL/dx = x",
+            ],
             3,
             &[],
-            &["`--order hessian` is not available yet"],
+            &["error[not-available]", "claims"],
         ),
+    ]);
+}
+
+#[test]
+fn refusals() {
+    table(&[
         (
             &["derive", "logdet(A)", "--where", "A[N,N]: spd"],
             3,
@@ -278,12 +334,6 @@ fn refusals() {
             2,
             &[],
             &["error[nothing-to-derive-by]"],
-        ),
-        (
-            &given("hvp"),
-            3,
-            &[],
-            &["`--order hvp` is not available yet"],
         ),
     ]);
 }

@@ -1,0 +1,247 @@
+//! Modules for derivatives of other orders than the gradient. Results are dense arrays, which is what their callers ask for;
+//! the work in them keeps deltas, diagonals and cores apart.
+
+use std::fmt::Write;
+
+use backprove_calculus::{Derivative, Equation, Order, Outcome, Tensor, matrix};
+use backprove_syntax::{Diagnostic, format_expression};
+
+use super::self_test::{draw, inputs, run, stand_ins};
+use super::{
+    Definition, Formula, Module, body, callables, define, identifier, name_all, needed, python,
+    returned_dict,
+};
+use crate::Options;
+use crate::numpy::writer::{Writer, described, unwritten};
+
+/// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
+/// `forward` and, by the order, `jacobian`, `jvp`, `hessian` or `hvp`.
+///
+/// `jacobian` returns a dict from the name of each variable to an array with the axes of the output and then those of
+/// the variable; `hessian` one from each pair of names to an array with the axes of both. `jvp` and `hvp` take a tangent
+/// `t_NAME` for each variable as last arguments; `jvp` returns an array of the output's shape, `hvp` a dict from each
+/// name to an array of its shape. Run as a program, the module compares its results with central differences.
+pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<String, Diagnostic> {
+    let is_definition = |tensor: &&Tensor| derivative.forward.equation(tensor.name()).is_some();
+    if let Some(tensor) = derivative.wrt.iter().find(is_definition)
+        && matches!(derivative.order, Order::Jvp | Order::Hvp)
+    {
+        let name = tensor.name();
+        return Err(unwritten(&format!("a tangent of the definition `{name}`")));
+    }
+    let program = derivative.program();
+    let mut writer = Writer::new(&program);
+    let orders = name_all(&mut writer, &derivative.forward);
+    let count = derivative.stage.differentiated.equations.len();
+    let mut definitions = Vec::new();
+    for (place, equation) in program.equations.iter().enumerate() {
+        // What is printed as `diag(s)` between two matrices is worked out as a scaling of rows.
+        let worked_out = Equation {
+            matrix: matrix::recover(&equation.body, &equation.indices),
+            ..equation.clone()
+        };
+        if place < count {
+            definitions.push(define(&mut writer, equation)?);
+            continue;
+        }
+        let mut definition = define(&mut writer, &worked_out)?;
+        if let Some(printed) = &equation.matrix {
+            definition.formula = Formula::Matrix(format_expression(printed));
+        }
+        definitions.push(definition);
+    }
+    let module = Module {
+        primal: &derivative.forward,
+        definitions,
+        functions: callables(&writer, &derivative.forward, &orders),
+    };
+    let forward = module.forward(&mut writer)?;
+    let derived = function(&module, &writer, derivative)?;
+    let test = self_test(&mut writer, derivative, &orders);
+    Ok(module.text(&writer, options, &forward, &derived, &test))
+}
+
+/// The name of the function that a module defines beside `forward`.
+fn name(order: Order) -> &'static str {
+    match order {
+        Order::Jacobian => "jacobian",
+        Order::Jvp => "jvp",
+        Order::Hessian => "hessian",
+        Order::Hvp => "hvp",
+    }
+}
+
+fn function(
+    module: &Module<'_>,
+    writer: &Writer<'_>,
+    derivative: &Derivative,
+) -> Result<String, Diagnostic> {
+    let mut inputs = derivative.forward.inputs.clone();
+    inputs.extend(derivative.stage.tangents.iter().cloned());
+    let outcomes = derivative.outcomes();
+    let mut results: Vec<(&Outcome<'_>, &Definition)> = Vec::new();
+    for outcome in &outcomes {
+        let name = outcome.partial.target.name();
+        let mut definitions = module.definitions.iter();
+        let found = definitions.find(|own| own.target.name() == name);
+        results.push((
+            outcome,
+            found.ok_or_else(|| unwritten(&format!("`{name}`")))?,
+        ));
+    }
+    let targets = results.iter().map(|(_, own)| own.target.name());
+    let needed = needed(&module.definitions, targets);
+    let mut text = module.signature(writer, name(derivative.order), &inputs);
+    text.push_str(&docstring(writer, derivative, &results));
+    text.push_str(&body(writer, &needed, &inputs)?);
+    let mut entries = Vec::new();
+    for (outcome, definition) in &results {
+        let name = identifier(writer, definition.target.name())?;
+        let value = match (definition.target.rank(), python::is_view(&definition.value)) {
+            (0, _) => format!("np.array({name}, dtype=float)"),
+            (_, true) => format!("{name}.copy()"),
+            (_, false) => name,
+        };
+        entries.push((key(derivative.order, outcome), value));
+    }
+    if derivative.order == Order::Jvp {
+        let value = entries.first().map_or("None", |(_, value)| value);
+        let _ = writeln!(text, "    return {value}");
+    } else {
+        text.push_str(&returned_dict(&entries));
+    }
+    Ok(text)
+}
+
+/// `"W"`, or `("W", "b")` for a pair.
+fn key(order: Order, outcome: &Outcome<'_>) -> String {
+    let names: Vec<String> = outcome
+        .wrt
+        .iter()
+        .map(|tensor| format!("\"{}\"", tensor.name()))
+        .collect();
+    match order {
+        Order::Hessian => format!("({})", names.join(", ")),
+        _ => names.join(", "),
+    }
+}
+
+fn docstring(
+    writer: &Writer<'_>,
+    derivative: &Derivative,
+    results: &[(&Outcome<'_>, &Definition)],
+) -> String {
+    let output = derivative.forward.output();
+    let output = output.map_or("", |equation| equation.target.name());
+    let names = |tensors: &[Tensor]| {
+        let names: Vec<&str> = tensors.iter().map(Tensor::name).collect();
+        names.join(", ")
+    };
+    let tangents = names(&derivative.stage.tangents);
+    let first = match derivative.order {
+        Order::Jacobian => format!(
+            "Return the Jacobians of {output}: a dict from the name of each variable to an array with the axes of\n    {output}, then those of the variable."
+        ),
+        Order::Hessian => format!(
+            "Return the second derivatives of {output}: a dict from pairs of names to arrays with the axes of the first\n    variable, then those of the second."
+        ),
+        Order::Jvp => format!(
+            "Return the derivative of {output} along the tangents {tangents}: an array of the shape of {output}."
+        ),
+        Order::Hvp => format!(
+            "Return the derivative of the gradient of {output} along the tangents {tangents}: a dict from the name of each\n    variable to an array of its shape."
+        ),
+    };
+    let mut text = format!("    \"\"\"{first}\n\n");
+    for (_, definition) in results {
+        let shape = described(&definition.target, &writer.names);
+        let formula = definition.formula.text(definition.target.name());
+        let _ = writeln!(text, "    {formula}  # {shape}");
+    }
+    text.push_str("    \"\"\"\n");
+    text.replace('\\', "\\\\")
+}
+
+const SLOPES: &str = r#"
+
+def _slopes(function, x):
+    """Central differences of function() by every element of x, extrapolated from two steps."""
+    result = np.empty(np.shape(function()) + x.shape)
+    for at in np.ndindex(x.shape):
+        value, slopes = x[at], []
+        for step in (2e-4, 1e-4):
+            x[at] = value + step
+            above = np.array(function(), dtype=float)
+            x[at] = value - step
+            slopes.append((above - function()) / (2 * step))
+        x[at] = value
+        result[(...,) + at] = (4 * slopes[1] - slopes[0]) / 3
+    return result
+"#;
+
+fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize]) -> String {
+    let (mut text, restricted) = draw(writer, &derivative.forward);
+    text.push_str(SLOPES);
+    let (functions, head) = stand_ins(orders);
+    let order = derivative.order;
+    let function = name(order);
+    let _ = write!(
+        text,
+        "\n\ndef _largest_error(rng):\n    \"\"\"The largest scaled difference between {function} and central differences.\"\"\"\n{functions}{}\n    \
+         def primal():\n        return forward({head}*inputs.values())\n\n",
+        inputs(&head, restricted)
+    );
+    let is_input = |tensor: &Tensor| derivative.forward.inputs.contains(tensor);
+    let names: Vec<String> = derivative
+        .wrt
+        .iter()
+        .filter(|tensor| is_input(tensor))
+        .map(|tensor| format!("\"{}\"", tensor.name()))
+        .collect();
+    // What is defined cannot be moved by itself.
+    let _ = writeln!(text, "    names = [{}]", names.join(", "));
+    let call = |more: &str| format!("{function}({head}*inputs.values(){more})");
+    let first = "_slopes(primal, inputs[a])";
+    let second = "_slopes(lambda: _slopes(primal, inputs[a]), inputs[b])";
+    let tangents = names
+        .iter()
+        .map(|name| format!("{name}: rng.standard_normal(inputs[{name}].shape)"));
+    let tangents: Vec<String> = tangents.collect();
+    let tangents = format!("    tangents = {{{}}}\n", tangents.join(", "));
+    text.push_str(&match order {
+        Order::Jacobian => format!(
+            "    derived = {}\n    pairs = [(derived[a], {first}) for a in names]\n",
+            call("")
+        ),
+        Order::Hessian => format!(
+            "    derived = {}\n    pairs = [(derived[a, b], {second}) for a in names for b in names]\n",
+            call("")
+        ),
+        Order::Jvp => format!(
+            "{tangents}    derived = {}\n    \
+             along = [np.tensordot({first}, tangents[a], inputs[a].ndim) for a in names]\n    \
+             pairs = [(derived, sum(along))]\n",
+            call(", *tangents.values()")
+        ),
+        Order::Hvp => format!(
+            "{tangents}    derived = {}\n    pairs = []\n    for a in names:\n        \
+             along = [np.tensordot({second}, tangents[b], inputs[b].ndim) for b in names]\n        \
+             pairs.append((derived[a], sum(along)))\n",
+            call(", *tangents.values()")
+        ),
+    });
+    text.push_str(
+        "    errors = [0.0]\n    \
+         for found, expected in pairs:\n        \
+         assert np.shape(found) == np.shape(expected)\n        \
+         errors.append(np.max(np.abs(found - expected) / (1.0 + np.abs(expected))))\n    \
+         return np.max(errors)\n",
+    );
+    // Second differences divide by the square of the step.
+    let tolerance = match order {
+        Order::Jacobian | Order::Jvp => 1e-6,
+        Order::Hessian | Order::Hvp => 1e-5,
+    };
+    text.push_str(&run(tolerance));
+    text
+}
