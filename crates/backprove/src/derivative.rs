@@ -146,11 +146,10 @@ impl OutcomeCheck {
 
 /// The variables of a result, each with its tangent where it has one.
 fn directions(derivative: &Derivative, outcome: &Outcome<'_>) -> Vec<(Tensor, Option<Tensor>)> {
-    match (derivative.order, &outcome.wrt[..]) {
-        (Order::Jacobian | Order::Hessian, [.., last]) => vec![((*last).clone(), None)],
-        _ => {
-            let tangents = derivative.stage.tangents.iter().cloned().map(Some);
-            derivative.wrt.iter().cloned().zip(tangents).collect()
-        }
+    let by_elements = matches!(derivative.order, Order::Jacobian | Order::Hessian);
+    if by_elements && let Some(last) = outcome.wrt.last() {
+        return vec![((*last).clone(), None)];
     }
+    let tangents = derivative.stage.tangents.iter().cloned().map(Some);
+    derivative.wrt.iter().cloned().zip(tangents).collect()
 }

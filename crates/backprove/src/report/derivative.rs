@@ -14,7 +14,7 @@ use backprove_typeset::inline::Prose;
 use super::{
     Detail, Names, certificate, chain, error, given, listed, local, result_verdict, section, steps_of,
 };
-use crate::derivative::{DerivativeVerification, PartialCheck};
+use crate::derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 
 /// The derivation as a document.
 pub fn derivative(
@@ -298,7 +298,7 @@ fn line(equation: &Definition, names: &Names) -> Equation {
 fn certified(verification: &DerivativeVerification) -> Prose {
     let gradient = verification.gradient.iter();
     let below = gradient.flat_map(|own| own.derivations.iter().map(|check| &check.result));
-    let own = verification.outcomes.iter().flat_map(|check| check.all());
+    let own = verification.outcomes.iter().flat_map(OutcomeCheck::all);
     let results: Vec<_> = below.chain(own).collect();
     let gradient = verification.gradient.iter().flat_map(steps_of);
     let partials = verification.partials.iter().flat_map(PartialCheck::steps);

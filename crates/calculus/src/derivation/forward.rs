@@ -312,6 +312,9 @@ impl<'a> Accumulation<'a> {
         while chain.apply(&crate::rules::chain::LOCAL_DERIVATIVE) {}
         simplify(&mut chain)?;
         self.put_in(&mut chain, equation, direction, first)?;
+        if matches!(direction, Direction::Along(_)) {
+            while chain.apply(&forward::NESTED_SUMS) {}
+        }
         Ok(Partial {
             output: equation.target.clone(),
             variables: direction.variables(),

@@ -22,6 +22,48 @@ pub static INTERMEDIATE: Rule = Rule {
     apply: intermediate,
 };
 
+/// Opens a sum within a sum that meets a vector, so that the vector is contracted first.
+pub static NESTED_SUMS: Rule = Rule {
+    name: "nested-sums",
+    title: "one sum over both",
+    statement: "sum[l](sum[s](a[s, l]) * v[l]) = sum[l, s](a[s, l] * v[l])",
+    level: Level::Bookkeeping,
+    apply: nested_sums,
+};
+
+fn nested_sums(expr: &Expr, _: &Scope) -> Option<Expr> {
+    let Node::Sum(bound, body) = expr.node() else {
+        return None;
+    };
+    let factors = body.factors();
+    let is_vector =
+        |factor: &Expr| matches!(&factor.free_indices()[..], [only] if bound.contains(only));
+    let is_matrix = |factor: &Expr| {
+        matches!(factor.node(), Node::Sum(..))
+            && factor.free_indices().len() > 1
+            && bound.iter().any(|index| factor.depends_on(index))
+    };
+    if !factors.iter().any(is_vector) {
+        return None;
+    }
+    let position = factors.iter().position(is_matrix)?;
+    let opened = factors[position].freshen();
+    let Node::Sum(inner, innermost) = opened.node() else {
+        return None;
+    };
+    let parts = factors.iter().enumerate().map(|(place, factor)| {
+        if place == position {
+            innermost.clone()
+        } else {
+            factor.clone()
+        }
+    });
+    Some(Expr::sum(
+        &[bound, &inner[..]].concat(),
+        Expr::product(parts),
+    ))
+}
+
 fn forward_chain_rule(expr: &Expr, scope: &Scope) -> Option<Expr> {
     let Node::Access(derived, at) = expr.node() else {
         return None;

@@ -109,6 +109,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         &chain::COTANGENT,
         &forward::FORWARD_CHAIN_RULE,
         &forward::INTERMEDIATE,
+        &forward::NESTED_SUMS,
     ]
     .into_iter()
     .chain(derivative::RULES)

@@ -208,7 +208,7 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
         .map(|name| format!("{name}: rng.standard_normal(inputs[{name}].shape)"));
     let tangents: Vec<String> = tangents.collect();
     let tangents = format!("    tangents = {{{}}}\n", tangents.join(", "));
-    text.push_str(&match order {
+    let compared = match order {
         Order::Jacobian => format!(
             "    derived = {}\n    pairs = [(derived[a], {first}) for a in names]\n",
             call("")
@@ -229,7 +229,8 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
              pairs.append((derived[a], sum(along)))\n",
             call(", *tangents.values()")
         ),
-    });
+    };
+    text.push_str(&compared);
     text.push_str(
         "    errors = [0.0]\n    \
          for found, expected in pairs:\n        \

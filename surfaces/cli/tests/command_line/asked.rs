@@ -275,7 +275,7 @@ fn orders() {
         (
             &given("jacobian"),
             0,
-            &["dY_dX[s, n, k, l] = delta(k, s) * W[n, l]"],
+            &["dY_dX[i, j, k, l] = W[j, l] * delta(k, i)"],
             &[],
         ),
         (
