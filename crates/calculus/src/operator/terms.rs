@@ -128,7 +128,7 @@ fn term(expr: &Expr, axes: &[Index]) -> Term {
     let first = |block: &Block| axes.iter().position(|axis| block.axes.contains(axis));
     blocks.sort_by_key(first);
     Term {
-        scale: Expr::product(scale),
+        scale: rules::algebra::collect_powers(&Expr::product(scale)),
         blocks,
     }
 }
