@@ -547,11 +547,7 @@ fn steps_of(verification: &Verification) -> impl Iterator<Item = &IdentityCheck>
     checks.flat_map(|check| check.chain.iter().chain(check.locals.iter().flatten()))
 }
 
-fn certificate(
-    steps: &[&IdentityCheck],
-    results: &[&GradientCheck],
-    sizes: &[String; 2],
-) -> Prose {
+fn certificate(steps: &[&IdentityCheck], results: &[&GradientCheck], sizes: &[String; 2]) -> Prose {
     let mut counts = Counts::default();
     for step in steps {
         counts.add(&step.verdict);

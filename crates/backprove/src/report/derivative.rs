@@ -12,7 +12,8 @@ use backprove_typeset::formula::Formula;
 use backprove_typeset::inline::Prose;
 
 use super::{
-    Detail, Names, certificate, chain, error, given, listed, local, result_verdict, section, steps_of,
+    Detail, Names, certificate, chain, error, given, listed, local, result_verdict, section,
+    steps_of,
 };
 use crate::derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 
