@@ -1,6 +1,7 @@
 //! Reports: what a reader is shown of a derivation and of its checks, as neutral documents. Layout
 //! belongs to `typeset`; nothing is derived or checked here.
 
+mod certificate;
 mod derivative;
 
 use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
@@ -15,7 +16,8 @@ use backprove_typeset::equation::Equation;
 use backprove_typeset::formula::{Fence, Formula};
 use backprove_typeset::inline::Prose;
 
-use crate::verification::{Counts, DerivationCheck, Verification};
+use crate::verification::{DerivationCheck, Verification};
+use certificate::certified;
 
 pub use derivative::{check_derivative, derivative};
 
@@ -532,61 +534,6 @@ fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
         Block::Equations(lines),
         Block::code("python", code.trim_end()),
     ]
-}
-
-fn certified(verification: &Verification) -> Prose {
-    let results = verification.derivations.iter().map(|check| &check.result);
-    let results: Vec<&GradientCheck> = results.collect();
-    let steps: Vec<&IdentityCheck> = steps_of(verification).collect();
-    certificate(&steps, &results, &verification.sizes)
-}
-
-/// The checks of all steps of a gradient.
-fn steps_of(verification: &Verification) -> impl Iterator<Item = &IdentityCheck> {
-    let checks = verification.derivations.iter();
-    checks.flat_map(|check| check.chain.iter().chain(check.locals.iter().flatten()))
-}
-
-fn certificate(steps: &[&IdentityCheck], results: &[&GradientCheck], sizes: &[String; 2]) -> Prose {
-    let mut counts = Counts::default();
-    for step in steps {
-        counts.add(&step.verdict);
-    }
-    let verified = counts.field + counts.float;
-    let total = verified + counts.failed + counts.unverified;
-    let errors = results.iter().map(|check| check.error);
-    let worst = errors.fold(0.0, f64::max);
-    let right = results
-        .iter()
-        .filter(|check| matches!(check.verdict, Verdict::Verified(())))
-        .count();
-    let trials = steps.iter().map(|check| check.trials).sum::<usize>()
-        + results.iter().map(|check| check.trials).sum::<usize>();
-    let resamples = steps.iter().map(|check| check.resamples).sum::<usize>()
-        + results.iter().map(|check| check.resamples).sum::<usize>();
-    let [first, second] = sizes;
-    let mut sentences = vec![
-        format!(
-            "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point, with {first} and with {second}.",
-            counts.field, counts.float
-        ),
-        format!(
-            "{right} of {} results agree with finite differences, the greatest scaled error being {}.",
-            results.len(),
-            error(worst)
-        ),
-        format!("A random identity test of {trials} trials; {resamples} points were drawn anew."),
-    ];
-    if counts.failed > 0 {
-        sentences.push(format!("{} steps FAILED.", counts.failed));
-    }
-    if counts.unverified > 0 {
-        sentences.push(format!(
-            "{} steps could not be evaluated anywhere.",
-            counts.unverified
-        ));
-    }
-    Prose::from(sentences.join(" "))
 }
 
 /// How a step was verified, in a word: `field`, `float`, `failed` or `unverified`.

@@ -11,10 +11,8 @@ use backprove_typeset::equation::Equation;
 use backprove_typeset::formula::Formula;
 use backprove_typeset::inline::Prose;
 
-use super::{
-    Detail, Names, certificate, chain, error, given, listed, local, result_verdict, section,
-    steps_of,
-};
+use super::certificate::{certificate, steps_of};
+use super::{Detail, Names, chain, error, given, listed, local, result_verdict, section};
 use crate::derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 
 /// The derivation as a document.
