@@ -72,18 +72,23 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
         sets[0].set(symbol, first);
         sets[1].set(symbol, second);
     }
-    sets.map(|sizes| with_room(sizes, &computed, &literals))
+    let [first, second] = sets;
+    [(first, 1), (second, 2)].map(|(sizes, seed)| with_room(sizes, &computed, &literals, seed))
 }
 
 /// The sizes, or others at which every computed extent is positive: a convolution needs windows that fit.
-fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>) -> Sizes {
+fn with_room(
+    sizes: Sizes,
+    computed: &[Dim],
+    literals: &BTreeSet<usize>,
+    seed: u64,
+) -> Sizes {
     let has_room = |sizes: &Sizes, least: usize| {
         let mut extents = computed.iter().map(|dim| sizes.get(dim));
         extents.all(|extent| extent.is_some_and(|extent| extent >= least))
     };
     let names: Vec<String> = sizes.iter().map(|(name, _)| name.to_owned()).collect();
-    let values: Vec<usize> = sizes.iter().map(|(_, value)| value).collect();
-    let mut random = Random(identity("sizes", values.iter().sum::<usize>() as u64));
+    let mut random = Random(identity("sizes", seed));
     // An extent of one hides as much as equal sizes do, so two comes first.
     for least in [2, 1] {
         if has_room(&sizes, least) {
@@ -251,16 +256,20 @@ pub fn floats(tensor: &Tensor, sizes: &Sizes, seed: u64, region: Region) -> Opti
     } else {
         region
     };
+    let range = match region {
+        _ if has(&Fact::Small) && region == Region::Signed => (-0.3, 0.3),
+        _ if has(&Fact::Small) => (0.05, 0.3),
+        _ if has(&Fact::Large) => (3.0, 6.0),
+        Region::Signed => (-1.5, 1.5),
+        Region::Positive => (0.2, 2.0),
+        Region::Unit => (0.1, 0.9),
+    };
     let mut array = Array::filled(sizes.shape(tensor)?, 0.0);
     if discrete(tensor, sizes, &mut random, &mut array) {
         return Some(array);
     }
     for value in array.data_mut() {
-        *value = match region {
-            Region::Signed => random.between(-1.5, 1.5),
-            Region::Positive => random.between(0.2, 2.0),
-            Region::Unit => random.between(0.1, 0.9),
-        };
+        *value = random.between(range.0, range.1);
     }
     for fact in tensor.facts() {
         match fact {

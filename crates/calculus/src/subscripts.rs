@@ -65,11 +65,8 @@ fn position_of(
     let Node::Indicator(index, position) = factor.node() else {
         return None;
     };
-    let is_plain = matches!(position.node(), Node::Position(_));
-    let is_readable = match position.node() {
-        Node::Access(..) => true,
-        _ => Affine::of(position).is_some() && !is_plain,
-    };
+    let is_readable =
+        matches!(position.node(), Node::Access(..)) || Affine::of(position).is_some();
     let entangled = |other: &Index| {
         position.depends_on(other) || at.iter().any(|(_, position)| position.depends_on(other))
     };
@@ -104,10 +101,12 @@ fn is_natural(value: Number) -> bool {
     value.as_integer().is_some_and(|value| value > 0)
 }
 
-/// Whether the extent of `index` cannot be seen from how `body` uses it: no element of a tensor stands at it.
+/// Whether the extent of `index` cannot be seen from how `body` uses it: no element of a tensor stands at it, or one
+/// whose axis is longer or shorter.
 pub fn needs_extent(index: &Index, body: &Expr) -> bool {
     let mut positions = false;
     let mut known = false;
+    let mut otherwise = false;
     body.visit(&mut |part| match part.node() {
         Node::Access(_, at) if at.contains(index) => known = true,
         Node::Delta(left, right) if left == index || right == index => known = true,
@@ -115,8 +114,12 @@ pub fn needs_extent(index: &Index, body: &Expr) -> bool {
         Node::Indicator(own, value) if own == index => {
             positions = true;
             known |= matches!(value.node(), Node::Access(..));
+            otherwise |= matches!(value.node(), Node::Position(_));
+        }
+        Node::Indicator(_, value) if matches!(value.node(), Node::Position(at) if at == index) => {
+            otherwise = true;
         }
         _ => {}
     });
-    positions && !known
+    (positions && !known) || otherwise
 }

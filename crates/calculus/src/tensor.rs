@@ -57,6 +57,10 @@ pub enum Fact {
     Labels(Dim),
     /// Never differentiated.
     Constant,
+    /// Samples are drawn near zero, within 0.3 of it. It says nothing to a derivation.
+    Small,
+    /// Samples are drawn above 3. It says nothing to a derivation.
+    Large,
 }
 
 impl Tensor {

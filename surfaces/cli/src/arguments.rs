@@ -101,10 +101,11 @@ Exit status: 0 success, 2 a mistake in the input, 3 cannot be derived.";
 #[derive(Debug, Args)]
 pub struct Program {
     /// The program: a path that ends in .bp, - for standard input, or the text itself in quotes
+    #[arg(allow_hyphen_values = true)]
     pub source: String,
 
     /// Declarations to put before the program, such as 'X[S,M]; W[N,M]'
-    #[arg(long = "where", value_name = "DECLARATIONS")]
+    #[arg(long = "where", value_name = "DECLARATIONS", allow_hyphen_values = true)]
     pub declarations: Option<String>,
 
     /// Tensors to differentiate by, such as W,b; if left out, every input that is not constant

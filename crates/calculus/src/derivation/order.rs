@@ -121,7 +121,13 @@ fn not_scalar(output: &Tensor, order: Order) -> Diagnostic {
 fn ties(fact: &Fact) -> bool {
     !matches!(
         fact,
-        Fact::Positive | Fact::Unit | Fact::Invertible | Fact::Constant | Fact::Labels(_)
+        Fact::Positive
+            | Fact::Unit
+            | Fact::Small
+            | Fact::Large
+            | Fact::Invertible
+            | Fact::Constant
+            | Fact::Labels(_)
     )
 }
 

@@ -143,6 +143,7 @@ fn within_budget(chain: &Chain) -> Result<(), Diagnostic> {
 pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
     let contracting = [
         "delta-contraction",
+        "solve-position",
         "distribute",
         "split-sum",
         "sum-of-constant",

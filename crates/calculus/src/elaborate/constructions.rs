@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use backprove_syntax::tree::{Argument, Expression, ExpressionKind};
 use backprove_syntax::{Diagnostic, Span};
 
-use super::definitions::Built;
+use super::definitions::{Arrangement, Built};
 use super::scope::{Elaborator, Local};
 use super::subscript::labels;
 use super::value::{Value, matrix_product, nameless, without_axis};
@@ -24,6 +24,16 @@ impl Elaborator<'_> {
     ) -> Option<Option<Value>> {
         match built {
             Built::EinsteinSum => Some(self.lower_einstein_sum(arguments, span)),
+            Built::Arrange(Arrangement::Reshape) if arguments.len() > 2 => {
+                let sizes = arguments[1..].iter().map(|argument| argument.value.clone());
+                let shape = Expression {
+                    kind: ExpressionKind::Tuple(sizes.collect()),
+                    span,
+                };
+                let bound = [Some(arguments[0].value.clone()), Some(shape)];
+                let arrangement = Arrangement::Reshape;
+                Some(self.lower_arrangement(arrangement, "reshape", &bound, span))
+            }
             Built::Transpose if arguments.len() > 2 => {
                 let axes = arguments[1..].iter().map(|argument| argument.value.clone());
                 let order = Expression {
@@ -46,7 +56,10 @@ impl Elaborator<'_> {
     ) -> Option<Value> {
         let option = |position: usize| bound.get(position).and_then(Option::as_ref);
         match built {
-            Built::Eye => return self.lower_eye(option(0)?, option(1), span),
+            Built::Arrange(arrangement) => {
+                return self.lower_arrangement(arrangement, name, bound, span);
+            }
+            Built::Eye => return self.lower_eye(option(0)?, option(1)),
             Built::Full => return self.lower_full(option(0)?, option(1)?),
             Built::Delta => return self.lower_delta(option(0)?, option(1)?, span),
             Built::EinsteinSum => return None,
@@ -74,7 +87,7 @@ impl Elaborator<'_> {
             }
             Built::Transpose => self.reordered(&value, option(1)),
             Built::SwapAxes => self.lower_swap_axes(&value, option(1)?, option(2)?),
-            Built::Diagonal => self.lower_diagonal(name, value, span),
+            Built::Diagonal => self.lower_diagonal(name, value, option(1)?, span),
             Built::Trace => self.lower_trace(name, &value, span),
             Built::Matrix(function) => self.lower_matrix_function(function, value, span),
             Built::Triangle(mask, upper) => self.lower_triangle(mask, upper, value, span),
@@ -90,7 +103,9 @@ impl Elaborator<'_> {
             Built::OneHot => self.lower_one_hot(&value, option(0)?, option(1)?),
             Built::ExpandAxis => self.lower_expand_axis(value, option(1)?),
             Built::SqueezeAxis => self.lower_squeeze_axis(value, option(1)?),
-            Built::Eye | Built::Full | Built::Delta | Built::EinsteinSum => None,
+            Built::Eye | Built::Full | Built::Delta | Built::EinsteinSum | Built::Arrange(_) => {
+                None
+            }
         }
     }
 
@@ -220,8 +235,25 @@ impl Elaborator<'_> {
         Some(swapped)
     }
 
-    /// The diagonal of a matrix, or the matrix with a vector on its diagonal.
-    fn lower_diagonal(&mut self, name: &str, value: Value, span: Span) -> Option<Value> {
+    /// The diagonal of a matrix, or the matrix with a vector on its diagonal, `offset` places above the main one.
+    fn lower_diagonal(
+        &mut self,
+        name: &str,
+        value: Value,
+        offset: &Expression,
+        span: Span,
+    ) -> Option<Value> {
+        let Some(offset) = self.constant_integer(offset) else {
+            let report = Diagnostic::error("bad-option", "a diagonal is named by a whole number")
+                .label(offset.span, "given here");
+            return self.fail(report);
+        };
+        if offset != 0 && matches!(value.rank(), 1 | 2) {
+            return match value.beside_diagonal(offset) {
+                Some(value) => Some(value),
+                None => self.wrong_rank(name, &value, "a vector or a square matrix", span),
+            };
+        }
         match value.indices.as_slice() {
             [only] => {
                 let column = only.fresh();
@@ -248,18 +280,15 @@ impl Elaborator<'_> {
         }
     }
 
-    fn lower_eye(
-        &mut self,
-        size: &Expression,
-        columns: Option<&Expression>,
-        span: Span,
-    ) -> Option<Value> {
+    fn lower_eye(&mut self, size: &Expression, columns: Option<&Expression>) -> Option<Value> {
         let rows = self.extent_of(size)?;
         if let Some(columns) = columns.filter(|tree| tree.kind != ExpressionKind::None) {
             let columns = self.extent_of(columns)?;
-            if columns != rows {
-                return self.not_yet("a rectangular `eye`", span);
-            }
+            let (row, column) = (nameless(&rows), nameless(&columns));
+            return Some(Value {
+                body: Expr::indicator(&row, Expr::position(&column)),
+                indices: vec![row, column],
+            });
         }
         let (row, column) = (nameless(&rows), nameless(&rows));
         Some(Value {

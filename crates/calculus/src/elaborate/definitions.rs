@@ -65,6 +65,41 @@ pub(super) enum Built {
     ExpandAxis,
     /// An axis of extent one taken away.
     SqueezeAxis,
+    /// Elements arranged anew.
+    Arrange(Arrangement),
+}
+
+/// The constructions that arrange elements anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrangement {
+    /// The same elements on other axes.
+    Reshape,
+    /// The same elements on one axis.
+    Flatten,
+    /// Tensors along a new axis.
+    Stack,
+    /// Tensors one after the other along an axis.
+    Concatenate,
+    /// Kronecker's product.
+    Kronecker,
+    /// Zero above a diagonal.
+    Lower,
+    /// Zero below a diagonal.
+    Upper,
+    /// Sums of all elements up to each.
+    CumulativeSum,
+    /// Each element several times.
+    Repeat,
+    /// The whole axis several times.
+    Tile,
+    /// An axis in reverse.
+    Flip,
+    /// An axis shifted round.
+    Roll,
+    /// The positions of an axis.
+    Range,
+    /// The convolution of two vectors.
+    Convolve,
 }
 
 /// One tensor function.
@@ -122,6 +157,10 @@ const fn built(signature: &'static str, built: Built) -> TensorFunction {
         meaning: Meaning::Built(built),
         naming: Naming::Nothing,
     }
+}
+
+const fn arranged(signature: &'static str, arrangement: Arrangement) -> TensorFunction {
+    built(signature, Built::Arrange(arrangement))
 }
 
 /// All tensor functions. A parameter called `axis`, `keepdims` or the like is an option; all others are tensors.
@@ -207,7 +246,7 @@ const TABLE: &[TensorFunction] = &[
     built("outer(x, z)", Built::Outer),
     built("transpose(x, axes=None)", Built::Transpose),
     built("swapaxes(x, axis1, axis2)", Built::SwapAxes),
-    built("diag(x)", Built::Diagonal),
+    built("diag(x, k=0)", Built::Diagonal),
     built("trace(x)", Built::Trace),
     built("inv(x)", Built::Matrix("inv")),
     built("det(x)", Built::Matrix("det")),
@@ -231,6 +270,23 @@ const TABLE: &[TensorFunction] = &[
     built("one_hot(x, size)", Built::OneHot),
     built("expand_dims(x, axis)", Built::ExpandAxis),
     built("squeeze(x, axis=None)", Built::SqueezeAxis),
+    arranged("reshape(x, shape)", Arrangement::Reshape),
+    arranged("flatten(x)", Arrangement::Flatten),
+    arranged("ravel(x)", Arrangement::Flatten),
+    arranged("vec(x)", Arrangement::Flatten),
+    arranged("stack(parts, axis=0)", Arrangement::Stack),
+    defined("array(parts)", "stack(parts)"),
+    arranged("concatenate(parts, axis=0)", Arrangement::Concatenate),
+    arranged("kron(x, z)", Arrangement::Kronecker),
+    arranged("tril(x, k=0)", Arrangement::Lower),
+    arranged("triu(x, k=0)", Arrangement::Upper),
+    arranged("cumsum(x, axis=None)", Arrangement::CumulativeSum),
+    arranged("repeat(x, size, axis=None)", Arrangement::Repeat),
+    arranged("tile(x, size)", Arrangement::Tile),
+    arranged("flip(x, axis=None)", Arrangement::Flip),
+    arranged("roll(x, shift, axis=None)", Arrangement::Roll),
+    arranged("arange(size)", Arrangement::Range),
+    arranged("convolve(x, z, mode=\"full\")", Arrangement::Convolve),
 ];
 
 /// The parameters that are options: they are read as they are written.
@@ -247,19 +303,15 @@ const OPTIONS: &[&str] = &[
     "second",
     "subscripts",
     "exponent",
+    "parts",
+    "k",
+    "shift",
+    "mode",
 ];
 
 /// What the language is known to lack so far, so that it can be said honestly.
 pub(super) const NOT_YET: &[&str] = &[
-    "cumsum",
     "cumprod",
-    "kron",
-    "vec",
-    "reshape",
-    "ravel",
-    "flatten",
-    "concatenate",
-    "stack",
     "hstack",
     "vstack",
     "stop_gradient",
@@ -267,20 +319,15 @@ pub(super) const NOT_YET: &[&str] = &[
     "argmax",
     "argmin",
     "sort",
-    "roll",
-    "tile",
-    "repeat",
     "conv",
     "tensordot",
     "cross",
     "median",
     "broadcast_to",
-    "arange",
     "linspace",
     "take",
     "gather",
     "scatter",
-    "flip",
     "pad",
     "fft",
     "view",

@@ -63,11 +63,13 @@ impl Elaborator<'_> {
                 indices,
                 body,
             } => self.lower_index_reduction(function, indices, body, tree.span),
-            ExpressionKind::Comprehension { .. } => self.not_yet("a comprehension", tree.span),
-            ExpressionKind::String(_)
-            | ExpressionKind::None
-            | ExpressionKind::Tuple(_)
-            | ExpressionKind::List(_) => self.no_value(tree),
+            ExpressionKind::Comprehension { body, index, bound } => {
+                self.lower_comprehension(body, index, bound)
+            }
+            ExpressionKind::List(items) => self.lower_list(items, tree.span),
+            ExpressionKind::String(_) | ExpressionKind::None | ExpressionKind::Tuple(_) => {
+                self.no_value(tree)
+            }
         }
     }
 
@@ -96,8 +98,7 @@ impl Elaborator<'_> {
         let what = match &tree.kind {
             ExpressionKind::String(_) => "a string",
             ExpressionKind::None => "`None`",
-            ExpressionKind::Tuple(_) => "a tuple",
-            _ => return self.not_yet("a list as a tensor", tree.span),
+            _ => "a tuple",
         };
         let message = format!("{what} has no value here");
         self.fail(
@@ -112,8 +113,9 @@ impl Elaborator<'_> {
             Some(Local::Option(option)) => return self.lower(&option),
             None => {}
         }
-        if self.binder(name).is_some() {
-            return self.not_yet(&format!("the index `{name}` as a number"), span);
+        if let Some(place) = self.binder(name) {
+            let stand_in = &self.binders[place].stand_in;
+            return Some(Value::scalar(Expr::position(stand_in)));
         }
         if let Some(tensor) = self.tensor(name) {
             return Some(Value::of(&tensor));

@@ -55,6 +55,19 @@ impl Elaborator<'_> {
                 span: tree.span,
             });
         }
+        if let ExpressionKind::Comprehension { body, index, bound } = &tree.kind {
+            indices.push(index.text.clone());
+            let body = self.named_parts(body, indices);
+            indices.pop();
+            return Some(Expression {
+                kind: ExpressionKind::Comprehension {
+                    body: Box::new(body?),
+                    index: index.clone(),
+                    bound: bound.clone(),
+                },
+                span: tree.span,
+            });
+        }
         if !mentions(tree, indices) {
             match self.called(tree) {
                 Some(Called::Tensor(entry)) => match entry.naming {

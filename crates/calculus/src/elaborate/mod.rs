@@ -1,6 +1,7 @@
 //! From the syntax tree to index notation. Every shape error arises here, and every report is in the user's own
 //! symbols. Nothing here differentiates or simplifies.
 
+mod arrangements;
 mod calls;
 mod constructions;
 mod conventions;
@@ -12,8 +13,10 @@ mod libraries;
 mod linalg;
 pub(crate) mod modules;
 mod operators;
+mod positions;
 mod reductions;
 mod scope;
+mod slices;
 mod statements;
 mod subscript;
 mod substitution;

@@ -24,6 +24,10 @@ pub(super) struct Binder {
     pub extent: Option<(Dim, Span)>,
     /// Whether it stands on the left of a definition, where its extent can be written.
     pub on_left: bool,
+    /// Whether its extent was written, so that an element beyond an axis is meant to be zero.
+    pub declared: bool,
+    /// Whether it is the running name of a comprehension, where nothing lies beyond an axis.
+    pub running: bool,
 }
 
 /// A parameter of a definition of the library while that definition is expanded.
@@ -203,13 +207,17 @@ impl<'a> Elaborator<'a> {
         extent: Option<(Dim, Span)>,
         on_left: bool,
     ) {
-        let stand_in = Index::new(name, Dim::symbol(name));
+        let known = extent.as_ref().map(|(extent, _)| extent.clone());
+        let declared = known.is_some();
+        let stand_in = Index::new(name, known.unwrap_or_else(|| Dim::symbol(name)));
         self.binders.push(Binder {
             name: name.to_owned(),
             span,
             stand_in,
             extent,
             on_left,
+            declared,
+            running: false,
         });
     }
 

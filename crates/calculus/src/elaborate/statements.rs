@@ -42,11 +42,13 @@ static FACTS: &[(&str, &[&str], Fact, Of)] = &[
     ("lower", &["lower_triangular"], Fact::Lower, Of::Square),
     ("invertible", &["nonsingular"], Fact::Invertible, Of::Square),
     ("positive", &[], Fact::Positive, Of::Tensor),
-    ("unit", &[], Fact::Unit, Of::Tensor),
-    ("signs", &[], Fact::Signs, Of::Tensor),
-    ("prob", &[], Fact::Probability, Of::Tensor),
+    ("unit", &["unit01"], Fact::Unit, Of::Tensor),
+    ("signs", &["pm1"], Fact::Signs, Of::Tensor),
+    ("prob", &["simplex", "probability"], Fact::Probability, Of::Tensor),
     ("onehot", &["one_hot"], Fact::OneHot, Of::Tensor),
     ("constant", &["const"], Fact::Constant, Of::Tensor),
+    ("small", &[], Fact::Small, Of::Tensor),
+    ("large", &[], Fact::Large, Of::Tensor),
 ];
 
 /// The facts of another form.
@@ -245,7 +247,22 @@ impl Elaborator<'_> {
                     )
                 }
             },
-            _ => self.not_yet("a computed size", tree.span),
+            _ => {
+                self.introduce_sizes(tree, of)?;
+                self.extent_of(tree)
+            }
+        }
+    }
+
+    /// The symbols in a computed size, which it may introduce: `x[2 * N + 1]`.
+    fn introduce_sizes(&mut self, tree: &Expression, of: &str) -> Option<()> {
+        match &tree.kind {
+            ExpressionKind::Name(_) => self.declared_size(tree, of).map(|_| ()),
+            ExpressionKind::Binary(_, left, right) => {
+                self.introduce_sizes(left, of)?;
+                self.introduce_sizes(right, of)
+            }
+            _ => Some(()),
         }
     }
 

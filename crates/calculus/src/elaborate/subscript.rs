@@ -7,6 +7,7 @@ use backprove_syntax::{Diagnostic, Span};
 
 use super::scope::{Elaborator, Local};
 use super::value::{Value, nameless, without_axis};
+use crate::affine::Affine;
 use crate::expr::{Expr, Fact, Node, Tensor};
 use crate::index::{Dim, Index};
 
@@ -70,8 +71,14 @@ impl Elaborator<'_> {
                     step: None,
                 } => accessed.indices.extend(accessed.remaining.next()),
                 Subscript::Slice { .. } => {
-                    accessed.indices.extend(accessed.remaining.next());
-                    complete = self.not_yet("a slice with bounds", tree.span);
+                    let axis = accessed.remaining.next()?;
+                    match self.sliced(&accessed.body, &axis, entry, tree.span) {
+                        Some((index, body)) => {
+                            accessed.indices.push(index);
+                            accessed.body = body;
+                        }
+                        None => complete = None,
+                    }
                 }
                 Subscript::At(position) => {
                     if self
@@ -168,7 +175,16 @@ impl Elaborator<'_> {
         if let ExpressionKind::Name(name) = &position.kind
             && let Some(binder) = self.binder(name)
         {
-            let stand_in = self.binders[binder].stand_in.clone();
+            let known = &self.binders[binder];
+            let other = known
+                .extent
+                .as_ref()
+                .is_some_and(|(extent, _)| extent != axis.extent());
+            if known.declared && other {
+                accessed.body = self.access_affine(&accessed.body, &axis, position)?;
+                return Some(());
+            }
+            let stand_in = known.stand_in.clone();
             self.note_extent(binder, axis.extent(), position.span)?;
             accessed.body = accessed.body.substitute(&HashMap::from([(axis, stand_in)]));
             return Some(());
@@ -182,7 +198,8 @@ impl Elaborator<'_> {
             return self.unbound_index(name, position.span);
         }
         if self.mentions_index_as_number(position) {
-            return self.not_yet("an affine subscript", position.span);
+            accessed.body = self.access_affine(&accessed.body, &axis, position)?;
+            return Some(());
         }
         if self.runs_along(position, &axis) && accessed.running.is_none() {
             accessed.running = Some((axis, position.span));
@@ -379,13 +396,18 @@ impl Elaborator<'_> {
     ) -> Option<Value> {
         let stand_in = self.binders[place].stand_in.clone();
         if let Some(second) = self.index_among(other) {
+            let extent = |place: usize| self.binders[place].extent.as_ref().map(|(dim, _)| dim);
+            if let (Some(left), Some(right)) = (extent(place), extent(second))
+                && left != right
+            {
+                let other = Expr::position(&self.binders[second].stand_in);
+                return Some(Value::scalar(Expr::indicator(&stand_in, other)));
+            }
             return self.lower_delta_between(place, second, span);
         }
-        if self.mentions_index_as_number(other) {
-            return self.not_yet("an affine subscript", other.span);
-        }
         let value = self.lower_scalar(other, "what an index equals")?;
-        let of_sizes = !value.any(&mut |part| matches!(part.node(), Node::Access(..)));
+        let of_sizes = Affine::of(&value).is_some()
+            || !value.any(&mut |part| matches!(part.node(), Node::Access(..)));
         if !of_sizes {
             let Some(classes) = labels_of(&value).cloned() else {
                 let message = "an index is compared with what holds no labels";
@@ -475,23 +497,16 @@ impl Elaborator<'_> {
                 .fail(Diagnostic::error("bad-size", message).label(tree.span, "used as a size"));
         }
         let value = self.lower_scalar(tree, "a size")?;
-        match value.node() {
-            Node::Extent(dim) => Some(dim.clone()),
-            Node::Number(number) => {
-                let size = number
-                    .as_integer()
-                    .and_then(|size| usize::try_from(size).ok());
-                match size {
-                    Some(size) if size > 0 => Some(Dim::Literal(size)),
-                    _ => self.not_a_size(tree),
-                }
-            }
-            _ => self.not_a_size(tree),
+        let size = Affine::of(&value).filter(|size| size.terms.is_empty());
+        let dim = size.and_then(|size| size.constant.dim());
+        match dim.filter(|dim| *dim != Dim::Literal(0)) {
+            Some(dim) => Some(dim),
+            None => self.not_a_size(tree),
         }
     }
 
     fn not_a_size<T>(&mut self, tree: &Expression) -> Option<T> {
-        let message = "a size is a symbol or a whole number";
+        let message = "a size is a whole number of at least 1, a symbol, or worked out from these";
         self.fail(Diagnostic::error("bad-size", message).label(tree.span, "used as a size"))
     }
 

@@ -1,8 +1,10 @@
 //! The laws of differentiation, one element by one element. A node that no law here fits stays a
 //! derivative, and the derivation refuses: a missing law is never a zero.
 
+use std::collections::HashMap;
+
 use super::{Level, Rule, Scope};
-use crate::expr::{Callee, Expr, FunctionName, Node, Tensor};
+use crate::expr::{Callee, Expr, FunctionName, Node, Reduction, Tensor};
 use crate::functions::{self, Body};
 use crate::index::Index;
 use crate::number::Number;
@@ -43,6 +45,20 @@ pub static RULES: &[Rule] = &[
         statement: "d sum[p](f[p]) = sum[p](d f[p])",
         level: Level::Working,
         apply: derivative_of_sum,
+    },
+    Rule {
+        name: "derivative-of-maximum",
+        title: "equally among all elements that are the greatest, or the least",
+        statement: "d max[p](f[p]) = sum[p]((f[p] == m) * d f[p]) / sum[q](f[q] == m), where m = max[q](f[q]); min alike",
+        level: Level::Working,
+        apply: extremum,
+    },
+    Rule {
+        name: "derivative-of-product",
+        title: "each element times the product of the others",
+        statement: "d prod[p](f[p]) = sum[p](d f[p] * prod[q](where(p == q, 1, f[q])))",
+        level: Level::Working,
+        apply: product_of_elements,
     },
     Rule {
         name: "constant-factor",
@@ -147,6 +163,39 @@ fn derivative_of_sum(expr: &Expr, _: &Scope) -> Option<Expr> {
         Node::Sum(bound, inner) => Some(Expr::sum(bound, inner.derivative(tensor, indices))),
         _ => None,
     }
+}
+
+/// The subgradient that shares equally among ties, as JAX does.
+fn extremum(expr: &Expr, _: &Scope) -> Option<Expr> {
+    let (body, tensor, indices) = parts(expr)?;
+    let Node::Reduce(Reduction::Maximum | Reduction::Minimum, bound, inner) = body.node() else {
+        return None;
+    };
+    let chosen = || Expr::apply("equal", vec![inner.freshen(), body.freshen()]);
+    let count = Expr::sum(bound, chosen()).freshen();
+    let shared = Expr::product([chosen(), inner.derivative(tensor, indices)]);
+    Some(Expr::product([
+        Expr::sum(bound, shared),
+        count.reciprocal(),
+    ]))
+}
+
+/// Division by the element would be shorter, and wrong where it is zero.
+fn product_of_elements(expr: &Expr, _: &Scope) -> Option<Expr> {
+    let (body, tensor, indices) = parts(expr)?;
+    let Node::Reduce(Reduction::Product, bound, inner) = body.node() else {
+        return None;
+    };
+    let others: Vec<Index> = bound.iter().map(Index::fresh).collect();
+    let map: HashMap<Index, Index> = bound.iter().cloned().zip(others.iter().cloned()).collect();
+    let same = Expr::product(map.iter().map(|(index, other)| Expr::delta(index, other)));
+    let other = inner.freshen().substitute(&map);
+    let left_out = Expr::apply("where", vec![same, Expr::one(), other]);
+    let term = Expr::product([
+        inner.derivative(tensor, indices),
+        Expr::reduce(Reduction::Product, &others, left_out),
+    ]);
+    Some(Expr::sum(bound, term))
 }
 
 fn constant_factor(expr: &Expr, _: &Scope) -> Option<Expr> {

@@ -1,6 +1,7 @@
 //! The laws of sums.
 
 use super::{Level, Rule, delta};
+use crate::affine::Affine;
 use crate::canonical;
 use crate::expr::{Expr, Fact, Node};
 use crate::index::Index;
@@ -34,7 +35,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         name: "unit-sum",
         title: "a row sums to one",
-        statement: "sum[p](T[i, p]) = 1, where T is one-hot or a probability",
+        statement: "sum[p](T[i, p]) = 1, where T is one-hot or a probability; sum[p](p == i) = 1 within the extent",
         level: Level::Working,
         apply: |expr, _| unit_sum(expr),
     },
@@ -151,7 +152,8 @@ fn unit_sum(expr: &Expr) -> Option<Expr> {
             sums_to_one && last == index && !others.contains(index)
         }
         Node::Indicator(position, value) => {
-            position == index && !value.depends_on(index) && is_label(value, index)
+            let inside = || Affine::of(value).is_some_and(|value| value.is_within(index.extent()));
+            position == index && !value.depends_on(index) && (is_label(value, index) || inside())
         }
         _ => false,
     };

@@ -252,6 +252,8 @@ fn drawn(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> String {
             Fact::Orthogonal => format!("np.linalg.qr({plain})[0]"),
             Fact::Lower => format!("np.tril({plain})"),
             Fact::Invertible => format!("{plain} + 3 * np.eye({last})"),
+            Fact::Small => format!("rng.uniform(-0.3, 0.3, {all})"),
+            Fact::Large => format!("rng.uniform(3.0, 6.0, {all})"),
             Fact::Constant => continue,
         };
         return as_array(text, dims);
