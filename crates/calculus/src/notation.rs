@@ -31,7 +31,13 @@ impl Letters {
     /// enclose each other may share a letter.
     pub fn of(expr: &Expr, free: &[Index]) -> Self {
         let mut letters = Self::default();
+        // An index that is called like a tensor beside it could not be read back.
         let mut taken = Vec::new();
+        expr.visit(&mut |part| {
+            if let Node::Access(tensor, _) = part.node() {
+                taken.push(tensor.name().to_owned());
+            }
+        });
         for index in free.iter().chain(&expr.free_indices()) {
             letters.assign(index, &mut taken);
         }

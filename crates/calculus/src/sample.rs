@@ -77,12 +77,7 @@ pub fn size_sets(program: &Program) -> [Sizes; 2] {
 }
 
 /// The sizes, or others at which every computed extent is positive: a convolution needs windows that fit.
-fn with_room(
-    sizes: Sizes,
-    computed: &[Dim],
-    literals: &BTreeSet<usize>,
-    seed: u64,
-) -> Sizes {
+fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>, seed: u64) -> Sizes {
     let has_room = |sizes: &Sizes, least: usize| {
         let mut extents = computed.iter().map(|dim| sizes.get(dim));
         extents.all(|extent| extent.is_some_and(|extent| extent >= least))

@@ -65,8 +65,7 @@ fn position_of(
     let Node::Indicator(index, position) = factor.node() else {
         return None;
     };
-    let is_readable =
-        matches!(position.node(), Node::Access(..)) || Affine::of(position).is_some();
+    let is_readable = matches!(position.node(), Node::Access(..)) || Affine::of(position).is_some();
     let entangled = |other: &Index| {
         position.depends_on(other) || at.iter().any(|(_, position)| position.depends_on(other))
     };

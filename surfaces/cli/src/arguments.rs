@@ -105,7 +105,11 @@ pub struct Program {
     pub source: String,
 
     /// Declarations to put before the program, such as 'X[S,M]; W[N,M]'
-    #[arg(long = "where", value_name = "DECLARATIONS", allow_hyphen_values = true)]
+    #[arg(
+        long = "where",
+        value_name = "DECLARATIONS",
+        allow_hyphen_values = true
+    )]
     pub declarations: Option<String>,
 
     /// Tensors to differentiate by, such as W,b; if left out, every input that is not constant

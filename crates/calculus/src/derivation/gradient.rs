@@ -11,7 +11,7 @@ use super::{Chain, Contribution, Derivation, Gradient};
 use crate::candidates;
 use crate::canonical;
 use crate::expr::{Expr, Node, Tensor};
-use crate::index::Index;
+use crate::index::{Dim, Index};
 use crate::matrix;
 use crate::program::{Equation, Names, Program};
 use crate::rules::{Scope, User, chain, function};
@@ -458,6 +458,12 @@ pub(super) fn letters(indices: &[Index], body: &Expr) -> Vec<String> {
     body.visit(&mut |part| {
         if let Node::Sum(bound, _) | Node::Reduce(_, bound, _) = part.node() {
             letters.extend(bound.iter().map(|index| index.letter().to_owned()));
+        }
+        // An index that is called like a tensor or a size could not be read back.
+        if let Node::Access(tensor, _) = part.node() {
+            letters.push(tensor.name().to_owned());
+            let sizes = tensor.dims().iter().flat_map(Dim::symbols);
+            letters.extend(sizes.map(|size| size.to_string()));
         }
         if let Node::Matrix(_, operand, _) = part.node() {
             let bound = [&operand.rows, &operand.columns];

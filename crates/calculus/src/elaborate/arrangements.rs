@@ -50,7 +50,7 @@ impl Elaborator<'_> {
                 self.lower_kronecker(name, &value, &other, span)
             }
             Arrangement::Lower | Arrangement::Upper => {
-                self.lower_triangle(arrangement, name, value, option(1)?, span)
+                self.one_triangle(arrangement, name, value, option(1)?, span)
             }
             Arrangement::CumulativeSum => self.lower_cumulative_sum(&value, option(1)?, span),
             Arrangement::Repeat | Arrangement::Tile => {
@@ -285,7 +285,7 @@ impl Elaborator<'_> {
         Value { indices, body }.reshaped(&dims)
     }
 
-    fn lower_triangle(
+    fn one_triangle(
         &mut self,
         arrangement: Arrangement,
         name: &str,

@@ -89,6 +89,15 @@ impl Elaborator<'_> {
             }
             _ => {}
         }
+        if matches!(name.as_str(), "tril" | "triu") && renamed.len() > 1 {
+            // Another diagonal than the main one.
+            let from = if name == "tril" {
+                "lower_from"
+            } else {
+                "upper_from"
+            };
+            return Some((Library::Ours, from.to_owned(), renamed));
+        }
         if matches!(name.as_str(), "clip" | "clamp") {
             return Some(clipped(library, name, renamed));
         }

@@ -22,9 +22,12 @@ pub(super) fn at_position(body: &Expr, index: &Index, position: &Affine) -> Expr
     {
         return moved;
     }
-    let at = Expr::indicator(index, position.expr());
+    // The axis may be read at several positions: each binder needs an index of its own.
+    let own = index.fresh();
+    let body = body.substitute(&HashMap::from([(index.clone(), own.clone())]));
+    let at = Expr::indicator(&own, position.expr());
     // An element that is at a position along another axis already stays under one sum.
-    summed_with(body, std::slice::from_ref(index), at)
+    summed_with(&body, std::slice::from_ref(&own), at)
 }
 
 /// `sum[indices](body * factor)`, under one sign where the body is a sum itself.
