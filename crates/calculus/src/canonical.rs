@@ -512,6 +512,9 @@ pub fn multiplied_out(expr: &Expr) -> Option<Expr> {
 /// Contracts the deltas of a sum and turns unused indices into extents.
 fn reduce_sum(expr: &Expr) -> Expr {
     let mut expr = expr.clone();
+    while let Some(next) = same_position(&expr) {
+        expr = next;
+    }
     while let Some(next) = rules::delta::contract(&expr).or_else(|| rules::sum::unused_index(&expr))
     {
         expr = next;
@@ -535,6 +538,43 @@ fn reduce_sum(expr: &Expr) -> Expr {
         &indices,
         rules::algebra::collect_powers(&Expr::product(bodies)),
     )
+}
+
+/// Two summed indices that stand at the same position are one.
+fn same_position(expr: &Expr) -> Option<Expr> {
+    let Node::Sum(indices, body) = expr.node() else {
+        return None;
+    };
+    let factors = body.factors();
+    let positions: Vec<(usize, &Index, Affine)> = factors
+        .iter()
+        .enumerate()
+        .filter_map(|(place, factor)| match factor.node() {
+            Node::Indicator(index, value) if indices.contains(index) => {
+                Some((place, index, Affine::of(value)?))
+            }
+            _ => None,
+        })
+        .collect();
+    for (later, (place, second, position)) in positions.iter().enumerate() {
+        for (_, first, other) in &positions[..later] {
+            let apart = position.minus(other);
+            let same = apart.terms.is_empty() && apart.constant.as_integer() == Some(0);
+            if !same || first == second || first.extent() != second.extent() {
+                continue;
+            }
+            let map = HashMap::from([((*second).clone(), (*first).clone())]);
+            let rest = factors.iter().enumerate().filter(|(own, _)| own != place);
+            let rest = rest.map(|(_, factor)| factor.substitute(&map));
+            let bound: Vec<Index> = indices
+                .iter()
+                .filter(|own| own != second)
+                .cloned()
+                .collect();
+            return Some(Expr::sum(&bound, Expr::product(rest)));
+        }
+    }
+    None
 }
 
 fn binder(expr: &Expr) -> Vec<Index> {

@@ -10,10 +10,11 @@ use crate::elaborate::modules::Module;
 ///
 /// ```
 /// let topics: Vec<&str> = backprove_calculus::library::FILES.iter().map(|(topic, _)| *topic).collect();
-/// assert_eq!(topics, ["layers", "losses", "updates"]);
+/// assert_eq!(topics, ["layers", "convolutions", "losses", "updates"]);
 /// ```
 pub const FILES: &[(&str, &str)] = &[
     ("layers", include_str!("library/layers.bp")),
+    ("convolutions", include_str!("library/convolutions.bp")),
     ("losses", include_str!("library/losses.bp")),
     ("updates", include_str!("library/updates.bp")),
 ];
@@ -63,7 +64,8 @@ fn headings(text: &'static str) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::elaborate;
+    use crate::check::{GradientClaim, Verdict, check_gradient};
+    use crate::{derivation, elaborate};
 
     #[test]
     fn names_are_those_of_the_modules() {
@@ -85,6 +87,44 @@ mod tests {
                 let elaborated = elaborate(&alone);
                 assert_eq!(elaborated.diagnostics, [], "{topic}");
                 assert!(elaborated.program.output().is_some(), "{topic}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_module_agrees_with_finite_differences() {
+        for (topic, text) in FILES {
+            for statement in backprove_syntax::parse(text).program.statements {
+                let alone = backprove_syntax::tree::Program {
+                    statements: vec![statement],
+                };
+                let program = elaborate(&alone).program;
+                let inputs = program.inputs.iter();
+                let wrt: Vec<_> = inputs
+                    .filter(|input| !input.is_constant())
+                    .cloned()
+                    .collect();
+                let gradient = derivation::gradient(&program, &wrt, None);
+                let gradient = gradient.unwrap_or_else(|refusal| panic!("{topic}: {refusal:?}"));
+                let derived = gradient.program();
+                for variable in &wrt {
+                    let derivation = gradient.derivation(variable.name());
+                    let derivation = derivation.expect("a gradient by each input");
+                    let claim = GradientClaim {
+                        primal: &gradient.forward,
+                        variable,
+                        cotangent: gradient.seed.as_ref(),
+                        derived: &derived,
+                        gradient: &derivation.gradient,
+                    };
+                    let check = check_gradient(claim, 0);
+                    let output = program.output().map(|output| output.body.clone());
+                    assert_eq!(
+                        check.verdict,
+                        Verdict::Verified(()),
+                        "{variable:?}: {output:?}"
+                    );
+                }
             }
         }
     }

@@ -102,7 +102,13 @@ pub fn index_form(expr: &Expr, letters: &Letters) -> Expression {
 pub fn left_side(equation: &Equation, letters: &Letters) -> Vec<IndexDeclaration> {
     let indices = equation.indices.iter();
     indices
-        .map(|index| declared(index, &equation.body, letters))
+        .map(|index| {
+            let mut declaration = declared(index, &equation.body, letters);
+            if !equation.body.depends_on(index) {
+                declaration.extent = Some(extent(index.extent()));
+            }
+            declaration
+        })
         .collect()
 }
 

@@ -83,25 +83,44 @@ fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>, seed: u
         extents.all(|extent| extent.is_some_and(|extent| extent >= least))
     };
     let names: Vec<String> = sizes.iter().map(|(name, _)| name.to_owned()).collect();
+    let mut values: Vec<usize> = sizes.iter().map(|(_, value)| value).collect();
+    let assigned =
+        |values: &[usize]| Sizes::new(names.iter().map(String::as_str).zip(values.iter().copied()));
     let mut random = Random(identity("sizes", seed));
     // An extent of one hides as much as equal sizes do, so two comes first.
     for least in [2, 1] {
         if has_room(&sizes, least) {
             return sizes;
         }
+        // The same values in another order, those with the fewest elements; only then larger ones.
+        let mut best: Option<(usize, Sizes)> = None;
         for attempt in 0..MOST_ATTEMPTS {
-            let most = 7 + names.len() + attempt / 64;
-            let mut others = Sizes::default();
-            let mut taken = literals.clone();
-            for name in &names {
-                let value = 2 + random.below(most);
-                if taken.insert(value) {
-                    others.set(name, value);
+            if attempt >= MOST_ATTEMPTS / 2 {
+                if best.is_some() {
+                    break;
+                }
+                let most = names.len() + attempt / 128;
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = 2 + random.below(most));
+            }
+            for place in (1..values.len()).rev() {
+                values.swap(place, random.below(place + 1));
+            }
+            let distinct: BTreeSet<usize> = values.iter().copied().collect();
+            let others = assigned(&values);
+            if distinct.len() < names.len() || !distinct.is_disjoint(literals) {
+                continue;
+            }
+            if has_room(&others, least) {
+                let count = computed.iter().filter_map(|dim| others.get(dim)).product();
+                if best.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
+                    best = Some((count, others));
                 }
             }
-            if has_room(&others, least) && others.iter().count() == names.len() {
-                return others;
-            }
+        }
+        if let Some((_, best)) = best {
+            return best;
         }
     }
     sizes

@@ -6,6 +6,7 @@ mod dense;
 
 use std::collections::HashMap;
 
+use backprove_calculus::affine::Affine;
 use backprove_calculus::{Dim, Equation, Expr, Fact, Index, Node, Program, Reduction, Tensor};
 
 use crate::apply::{call, definition, equal, power};
@@ -358,6 +359,8 @@ impl Lowering<'_> {
                 Ok(Known::Nothing)
             }
             Node::Indicator(index, value) => {
+                // A gather needs no guard where the position never leaves the axis.
+                let within = Affine::of(value).is_some_and(|value| value.is_within(index.extent()));
                 let (position, value) = (self.position(index)?, self.term(value)?);
                 let Position::Axis(axis) = position else {
                     return Ok(Known::Nothing);
@@ -376,6 +379,7 @@ impl Lowering<'_> {
                             Known::Zero
                         }
                     }
+                    _ if within => Known::Position(axis, Position::Computed(Box::new(value))),
                     Term::Load(array, _)
                         if self.arrays[array.0]
                             .classes

@@ -445,9 +445,11 @@ impl Elaborator<'_> {
             Diagnostic::error("einsum", message).label(place, "in these subscripts")
         };
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        if text.contains("...") {
-            return self.not_yet("`...` in `einsum`", place);
+        let mut values = Vec::with_capacity(operands.len());
+        for operand in operands {
+            values.push(self.lower(&operand.value)?);
         }
+        let (text, batch) = with_letters_for_dots(&text, &values);
         let (inputs, output) = match text.split_once("->") {
             Some((inputs, output)) => (inputs, Some(output)),
             None => (text.as_str(), None),
@@ -470,8 +472,7 @@ impl Elaborator<'_> {
         }
         let mut known: Vec<(char, Index)> = Vec::new();
         let mut factors = Vec::new();
-        for (letters, operand) in inputs.iter().zip(operands) {
-            let value = self.lower(&operand.value)?;
+        for (letters, (operand, value)) in inputs.iter().zip(operands.iter().zip(values)) {
             if letters.len() != value.rank() {
                 let shape = shape::described(&value.dims());
                 let message = format!(
@@ -505,10 +506,11 @@ impl Elaborator<'_> {
             let mut once: Vec<char> = known
                 .iter()
                 .map(|(letter, _)| *letter)
+                .filter(|letter| !batch.contains(*letter))
                 .filter(|letter| inputs.concat().matches(*letter).count() == 1)
                 .collect();
             once.sort_unstable();
-            once.into_iter().collect::<String>()
+            batch.chars().chain(once).collect::<String>()
         };
         let output = output.map_or_else(implicit, str::to_owned);
         let mut indices = Vec::new();
@@ -529,4 +531,39 @@ impl Elaborator<'_> {
         let body = Expr::sum(&bound, Expr::product(factors));
         Some(Value { indices, body })
     }
+}
+
+/// The subscripts of an `einsum` with letters in the place of `...`, and these letters. The last of the axes that the dots
+/// stand for are the same for all operands.
+fn with_letters_for_dots(text: &str, values: &[Value]) -> (String, String) {
+    const DOTS: &str = "...";
+    let inputs = text.split("->").next().unwrap_or(text);
+    let free: Vec<char> = ('A'..='Z')
+        .filter(|letter| !text.contains(*letter))
+        .collect();
+    let hidden = |letters: &str, value: &Value| {
+        let named = letters.replace(DOTS, "").len();
+        let count = value.rank().saturating_sub(named).min(free.len());
+        if letters.contains(DOTS) { count } else { 0 }
+    };
+    let parts = inputs.split(',').zip(values);
+    let most = parts
+        .clone()
+        .map(|(letters, value)| hidden(letters, value))
+        .max();
+    let batch: String = free.iter().take(most.unwrap_or(0)).collect();
+    let mut written: Vec<String> = Vec::new();
+    for (position, letters) in inputs.split(',').enumerate() {
+        let count = values
+            .get(position)
+            .map_or(0, |value| hidden(letters, value));
+        let own = &batch[batch.len().saturating_sub(count)..];
+        written.push(letters.replace(DOTS, own));
+    }
+    let mut expanded = written.join(",");
+    if let Some((_, output)) = text.split_once("->") {
+        expanded.push_str("->");
+        expanded.push_str(&output.replace(DOTS, &batch));
+    }
+    (expanded, batch)
 }

@@ -44,7 +44,12 @@ static FACTS: &[(&str, &[&str], Fact, Of)] = &[
     ("positive", &[], Fact::Positive, Of::Tensor),
     ("unit", &["unit01"], Fact::Unit, Of::Tensor),
     ("signs", &["pm1"], Fact::Signs, Of::Tensor),
-    ("prob", &["simplex", "probability"], Fact::Probability, Of::Tensor),
+    (
+        "prob",
+        &["simplex", "probability"],
+        Fact::Probability,
+        Of::Tensor,
+    ),
     ("onehot", &["one_hot"], Fact::OneHot, Of::Tensor),
     ("constant", &["const"], Fact::Constant, Of::Tensor),
     ("small", &[], Fact::Small, Of::Tensor),

@@ -127,6 +127,12 @@ impl Elaborator<'_> {
         self.lower(base)
     }
 
+    /// Whether `tree` is the running name of a comprehension: then rows are NumPy's.
+    fn is_running(&self, tree: &Expression) -> bool {
+        self.index_among(tree)
+            .is_some_and(|place| self.binders[place].running)
+    }
+
     fn is_index(&self, tree: &Expression) -> bool {
         self.index_among(tree).is_some()
     }
@@ -146,9 +152,9 @@ impl Elaborator<'_> {
                 .fail(Diagnostic::error("subscript-count", message).label(tree.span, "more here"));
         }
         // Whole rows, such as `X[0]`, are NumPy's; in index notation every axis has its index.
-        let by_index = subscripts
-            .iter()
-            .any(|entry| matches!(entry, Subscript::At(at) if self.is_index(at)));
+        let by_index = subscripts.iter().any(
+            |entry| matches!(entry, Subscript::At(at) if self.is_index(at) && !self.is_running(at)),
+        );
         let rank = value.rank();
         if consumed > rank || (by_index && consumed < rank && ellipses == 0) {
             let name = super::suggestion::named(base).unwrap_or_else(|| "this".to_owned());

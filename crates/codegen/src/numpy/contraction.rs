@@ -124,6 +124,10 @@ impl Writer<'_> {
         for factor in &without {
             self.factor(factor, want, inside, quotient)?;
         }
+        while let Some((gone, array)) = self.gathered(&mut within, &bound)? {
+            bound.retain(|index| !gone.contains(index));
+            operands.push(array);
+        }
         while let Some((chosen, array)) = self.picked(&mut within, &bound)? {
             bound.retain(|index| *index != chosen);
             operands.push(array);
@@ -204,7 +208,8 @@ impl Writer<'_> {
 fn picked_axes(at: &[Index], index: &Index, value: &Expr) -> Option<Vec<Index>> {
     let place = at.iter().position(|own| own == index)?;
     let distinct = (1..at.len()).all(|later| !at[..later].contains(&at[later]));
-    let has_access = value.any(&mut |part| matches!(part.node(), Node::Access(..)));
+    let has_access =
+        value.any(&mut |part| matches!(part.node(), Node::Access(..) | Node::Position(_)));
     let labels = match value.node() {
         Node::Access(_, labels) => labels.clone(),
         _ if has_access => return None,

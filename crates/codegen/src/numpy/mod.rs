@@ -10,6 +10,7 @@ mod linalg;
 mod matrix;
 mod names;
 mod order;
+mod positions;
 mod product;
 mod python;
 mod self_test;

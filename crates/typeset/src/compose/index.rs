@@ -5,6 +5,7 @@ use backprove_calculus::expr::Reduction;
 use backprove_calculus::functions::Notation;
 use backprove_calculus::number::Number;
 use backprove_calculus::size::{Part, Size};
+use backprove_calculus::subscripts;
 use backprove_calculus::{
     Callee, Dim, Expr, FunctionName, Index, MatrixFunction, Node, Operand, Tensor, matrix,
 };
@@ -128,7 +129,7 @@ fn piece(expr: &Expr, letters: &mut Letters) -> Piece {
             let value = piece(value, letters).signed();
             notation::indicator(letters.formula(index).infix(Operator::Equal, value))
         }
-        Node::Sum(indices, body) => big(BigOperator::Sum, indices, body, letters),
+        Node::Sum(indices, body) => sum(indices, body, letters),
         Node::Reduce(reduction, indices, body) => {
             big(big_operator(*reduction), indices, body, letters)
         }
@@ -185,6 +186,28 @@ fn big_operator(reduction: Reduction) -> BigOperator {
         Reduction::Minimum => BigOperator::Minimum,
         Reduction::Product => BigOperator::Product,
     }
+}
+
+/// A sum; what reads as an element at a position, `x_{i+u}`, is written as one.
+fn sum(indices: &[Index], body: &Expr, letters: &mut Letters) -> Piece {
+    let Some(reading) = subscripts::reading(indices, body) else {
+        return big(BigOperator::Sum, indices, body, letters);
+    };
+    let depth = letters.depth();
+    for index in &reading.bound {
+        letters.enter(index);
+    }
+    for (index, position) in &reading.at {
+        let position = piece(position, letters).signed();
+        letters.place(index, position);
+    }
+    let written = if reading.bound.is_empty() {
+        piece(&reading.body, letters)
+    } else {
+        big(BigOperator::Sum, &reading.bound, &reading.body, letters)
+    };
+    letters.leave(depth);
+    written
 }
 
 fn big(operator: BigOperator, indices: &[Index], body: &Expr, letters: &mut Letters) -> Piece {

@@ -28,6 +28,8 @@ pub struct Letters {
     given: HashMap<Index, String>,
     /// The indices in scope, whose letters are taken.
     scope: Vec<Index>,
+    /// What is written for the indices that stand for positions.
+    positions: HashMap<Index, Formula>,
     /// What is held fixed while a scalar is differentiated, where that must be said.
     held: Vec<String>,
 }
@@ -54,6 +56,9 @@ impl Letters {
 
     /// The index as a formula.
     pub fn formula(&self, index: &Index) -> Formula {
+        if let Some(position) = self.positions.get(index) {
+            return position.clone();
+        }
         let letter = self.given.get(index).map_or(index.letter(), String::as_str);
         let stem = letter.trim_end_matches('\'');
         let primes = letter.len() - stem.len();
@@ -67,6 +72,11 @@ impl Letters {
     /// Formulas for several indices.
     pub(super) fn formulas(&self, indices: &[Index]) -> Vec<Formula> {
         indices.iter().map(|index| self.formula(index)).collect()
+    }
+
+    /// From now on `position` is written for the index.
+    pub(super) fn place(&mut self, index: &Index, position: Formula) {
+        self.positions.insert(index.clone(), position);
     }
 
     /// The number of indices in scope, to return to.
