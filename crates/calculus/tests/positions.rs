@@ -121,10 +121,10 @@ fn convolutions() {
         check(text);
     }
     for text in [
-        "X[B, C, H, W]; K[O, C, U, V]
-         Y[n, o, i: H-U+1, j: W-V+1] = sum[c, u, v](X[n, c, i+u, j+v] * K[o, c, u, v])",
-        "X[B, C, H, W]; K[O, C, 3, 3]
-         Y[n, o, i: (H-1)//2+1, j: (W-1)//2+1] = sum[c, u, v](X[n, c, 2*i+u-1, 2*j+v-1] * K[o, c, u, v])",
+        "X[2, 1, 4, 5]; K[1, 1, 2, 3]
+         Y[n, o, i: 3, j: 3] = sum[c, u, v](X[n, c, i+u, j+v] * K[o, c, u, v])",
+        "X[1, 2, 5, 4]; K[2, 2, 3, 3]
+         Y[n, o, i: 3, j: 2] = sum[c, u, v](X[n, c, 2*i+u-1, 2*j+v-1] * K[o, c, u, v])",
     ] {
         checked(text, false);
     }
