@@ -170,7 +170,7 @@ pub fn size_expr(size: &Size) -> Expr {
     Expr::addition(size.terms().into_iter().map(|(coefficient, parts)| {
         let parts = parts.iter().filter_map(|part| match part {
             Part::Symbol(name) => Some(Expr::extent(&Dim::Symbol(name.clone()))),
-            Part::Quotient(..) => part.size().dim().map(|dim| Expr::extent_node(dim)),
+            Part::Quotient(..) => part.size().dim().map(Expr::extent_node),
         });
         let parts: Vec<Expr> = parts.collect();
         Expr::product(std::iter::once(Expr::number(Number::integer(coefficient))).chain(parts))

@@ -100,9 +100,9 @@ fn with_room(sizes: Sizes, computed: &[Dim], literals: &BTreeSet<usize>, seed: u
                     break;
                 }
                 let most = names.len() + attempt / 128;
-                values
-                    .iter_mut()
-                    .for_each(|value| *value = 2 + random.below(most));
+                for value in &mut values {
+                    *value = 2 + random.below(most);
+                }
             }
             for place in (1..values.len()).rev() {
                 values.swap(place, random.below(place + 1));

@@ -64,7 +64,7 @@ impl Size {
         for (atoms, coefficient) in terms {
             match collected.last_mut() {
                 Some((known, total)) if *known == atoms => {
-                    *total = total.saturating_add(coefficient)
+                    *total = total.saturating_add(coefficient);
                 }
                 _ => collected.push((atoms, coefficient)),
             }
@@ -323,7 +323,7 @@ impl fmt::Display for Size {
                 match part {
                     Part::Symbol(name) => f.write_str(name)?,
                     Part::Quotient(above, below) if alone => {
-                        write!(f, "{}", Quotient(above, below))?
+                        write!(f, "{}", Quotient(above, below))?;
                     }
                     Part::Quotient(above, below) => write!(f, "({})", Quotient(above, below))?,
                 }

@@ -58,7 +58,7 @@ impl Elaborator<'_> {
                 self.lower_repeat(arrangement, value, &count, option(2), span)
             }
             Arrangement::Flip => self.lower_flip(value, option(1)?),
-            Arrangement::Roll => self.lower_roll(value, option(1)?, option(2)?, span),
+            Arrangement::Roll => self.lower_roll(&value, option(1)?, option(2)?, span),
             Arrangement::Convolve => {
                 let kernel = self.lower(option(1)?)?;
                 self.lower_convolve(name, &value, &kernel, option(2)?, span)
@@ -383,13 +383,13 @@ impl Elaborator<'_> {
 
     fn lower_roll(
         &mut self,
-        value: Value,
+        value: &Value,
         shift: &Expression,
         axis: &Expression,
         span: Span,
     ) -> Option<Value> {
         let shift = self.whole_option(shift)?;
-        let (mut value, place) = self.one_axis(&value, axis, span)?;
+        let (mut value, place) = self.one_axis(value, axis, span)?;
         let old = value.indices[place].clone();
         let extent = Size::of(old.extent());
         let shift = extent

@@ -125,15 +125,11 @@ impl Elaborator<'_> {
                 .help("write `/` for the quotient of numbers");
             return self.fail(report);
         };
-        match left.constant.floor_quotient(&right.constant) {
-            Some(quotient) => Some(size_expr(&quotient)),
-            None => {
-                let message = format!("`{}` is not known to be at least 1", right.constant);
-                self.fail(
-                    Diagnostic::error("floor-division", message).label(tree.span, "divides here"),
-                )
-            }
+        if let Some(quotient) = left.constant.floor_quotient(&right.constant) {
+            return Some(size_expr(&quotient));
         }
+        let message = format!("`{}` is not known to be at least 1", right.constant);
+        self.fail(Diagnostic::error("floor-division", message).label(tree.span, "divides here"))
     }
 
     /// `@` between shapes that do not fit: says why, and which transposition fits.

@@ -29,17 +29,15 @@ impl Elaborator<'_> {
     /// The value of `tree` as a sum of indices with whole coefficients.
     fn affine(&mut self, tree: &Expression) -> Option<Affine> {
         let value = self.lower_scalar(tree, "a position")?;
-        match Affine::of(&value) {
-            Some(affine) => Some(affine),
-            None => {
-                let message = "a position is a sum of indices with whole coefficients";
-                self.fail(
-                    Diagnostic::error("not-affine", message)
-                        .label(tree.span, "this is none")
-                        .help("such as `x[i + u]`, `x[2 * i + u - 1]`, `x[N - 1 - i]`"),
-                )
-            }
+        if let Some(affine) = Affine::of(&value) {
+            return Some(affine);
         }
+        let message = "a position is a sum of indices with whole coefficients";
+        self.fail(
+            Diagnostic::error("not-affine", message)
+                .label(tree.span, "this is none")
+                .help("such as `x[i + u]`, `x[2 * i + u - 1]`, `x[N - 1 - i]`"),
+        )
     }
 
     /// Whether a position mentions the running name of a comprehension: there NumPy knows no zeros outside.
