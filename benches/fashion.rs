@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = data::load(Path::new(&folder), &data::Options::default())?;
     let test = data.test.ok_or("the folder has no test part")?;
     let network = Network::mlp(1, "elu")?;
-    let mut rival = rival::Rival::start(THREADS)?;
+    let mut rival = rival::Rival::start("rival.py", THREADS)?;
     println!("Fashion-MNIST, 784-128-10, ELU, SGD 0.1, batch 128, 10 epochs, {THREADS} threads:");
     println!("             seed  test accuracy  seconds  images/s");
     for seed in 0..ROUNDS {

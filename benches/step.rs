@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let mut plan = plan()?;
-    let mut rival = rival::Rival::start(THREADS)?;
+    let mut rival = rival::Rival::start("rival.py", THREADS)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let own: Vec<f64> = (0..STEPS)

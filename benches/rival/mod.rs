@@ -1,11 +1,11 @@
-//! The rival: a PyTorch process that answers commands, so that both sides are measured in turn in one run. Must never
+//! The rival: a Python process that answers commands, so that both sides are measured in turn in one run. Must never
 //! measure anything itself.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A running PyTorch.
+/// A running rival.
 pub struct Rival {
     process: Child,
     input: ChildStdin,
@@ -13,12 +13,12 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// Starts the Python that `BACKPROVE_PYTHON` names, or `python3`.
-    pub fn start(threads: usize) -> Result<Self, Box<dyn Error>> {
+    /// Starts `script`, a file beside the benchmarks, with the Python that `BACKPROVE_PYTHON` names, or `python3`.
+    pub fn start(script: &str, threads: usize) -> Result<Self, Box<dyn Error>> {
         let python = std::env::var("BACKPROVE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/rival.py");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches");
         let mut process = Command::new(python)
-            .args([script, &threads.to_string()])
+            .args([format!("{folder}/{script}"), threads.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -38,7 +38,8 @@ impl Rival {
         self.output.read_line(&mut line)?;
         if line.is_empty() {
             return Err(
-                "PyTorch ended; is it installed for this Python (BACKPROVE_PYTHON)?".into(),
+                "the rival ended; are its packages installed for this Python (BACKPROVE_PYTHON)?"
+                    .into(),
             );
         }
         let numbers = line.split_whitespace().map(str::parse);

@@ -376,7 +376,12 @@ impl<'a> Differentiation<'a> {
                 .iter()
                 .filter(|derivation| !derivation.absorbed && derivation.variable != *target);
             let few = results.all(|derivation| occurrences(derivation.result(), target) <= 1);
-            if !few || equation.body.size() > LONG {
+            // Where its own gradient is shown, the name is there to stay.
+            let shown = self
+                .positions
+                .get(target.name())
+                .is_some_and(|position| !self.derivations[*position].absorbed);
+            if !few || shown || equation.body.size() > LONG {
                 continue;
             }
             for derivation in &mut self.derivations {

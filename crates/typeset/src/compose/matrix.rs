@@ -225,6 +225,10 @@ impl Scope {
                 if matches!(at.kind, ExpressionKind::Name(_) | ExpressionKind::Number(_)))
         };
         let shape = form.shape.after(entries);
+        // A vector as a column is the vector: where it meets a matrix, `1ᵀ` says so.
+        if shape == Shape::Column {
+            return Form::new(form.piece, shape);
+        }
         if entries.iter().all(is_index) {
             let indices = entries.iter().map(|entry| self.entry(entry));
             let indexed = match form.piece.formula {
