@@ -15,10 +15,14 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+try:
+    import torch
+except ImportError:
+    torch = None
 
 jax.config.update("jax_enable_x64", True)
-torch.set_num_threads(THREADS)
+if torch:
+    torch.set_num_threads(THREADS)
 RUNS = 5
 FACTORS = 5
 LAYERS = 10
@@ -76,7 +80,7 @@ for line in sys.stdin:
         start = time.perf_counter()
         hessian(variable).block_until_ready()
         answer.append(time.perf_counter() - start)
-    if n <= TORCH_LIMIT[name]:
+    if torch and n <= TORCH_LIMIT[name]:
         loss, variable = case(name, n, torch)
         answer.append(checksum(torch.func.hessian(loss)(variable)))
         for _ in range(RUNS):
