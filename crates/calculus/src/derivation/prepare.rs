@@ -154,7 +154,13 @@ impl Preparation {
         let is_product = |body: &Expr| {
             let tensors = body.factors().into_iter();
             tensors
-                .filter(|factor| !matches!(factor.node(), Node::Number(_) | Node::Extent(_)))
+                .filter(|factor| {
+                    // A number scales; a position or a delta only chooses an element.
+                    !matches!(
+                        factor.node(),
+                        Node::Number(_) | Node::Extent(_) | Node::Indicator(..) | Node::Delta(..)
+                    )
+                })
                 .count()
                 > 1
         };
