@@ -222,7 +222,7 @@ fn what_may_reach_outside_is_refused() {
     ] {
         let found = elaborate_text(text).diagnostics;
         assert_eq!(
-            found.first().map(|problem| &*problem.slug),
+            found.first().map(|problem| problem.slug),
             Some(slug),
             "{text}: {found:?}"
         );

@@ -324,7 +324,7 @@ fn orders() {
 fn refusals() {
     table(&[
         (
-            &["derive", "logdet(A)", "--where", "A[N,N]: spd"],
+            &["derive", "stop_gradient(A)", "--where", "A[N,N]: spd"],
             3,
             &[],
             &["error[not-yet-supported]", "SOURCE:1:1"],
