@@ -14,7 +14,7 @@ use crate::text;
 pub fn derivative(derivative: &Derivative, verification: &DerivativeVerification) -> Value {
     let tensor = |tensor: &Tensor| json!({ "name": tensor.name(), "shape": shape(tensor) });
     let equation = |equation: &Equation| json!({ "name": equation.target.name(), "text": text::equation(equation) });
-    let forward = &derivative.forward;
+    let forward = derivative.definitions();
     let stage = &derivative.stage;
     let inputs = forward.inputs.iter().chain(&stage.tangents).map(tensor);
     let inputs: Vec<Value> = inputs.collect();

@@ -23,7 +23,9 @@ pub fn derivative(
 ) -> Document {
     let names = names(derivative);
     let mut document = Document::new(title(derivative));
-    document.blocks.extend(given(&derivative.forward, &names));
+    document
+        .blocks
+        .extend(given(derivative.definitions(), &names));
     document.push(Block::Paragraph(convention(derivative)));
     if let (Some(gradient), Some(checked)) = (&derivative.gradient, &verification.gradient) {
         for (derivation, check) in gradient.derivations.iter().zip(&checked.derivations) {
@@ -255,7 +257,7 @@ fn forms(partial: &Partial, names: &Names) -> Vec<Block> {
 
 fn results(derivative: &Derivative, names: &Names) -> Vec<Block> {
     let stage = &derivative.stage;
-    let before = derivative.forward.equations.len();
+    let before = derivative.definitions().equations.len();
     let below = stage.differentiated.equations.iter().skip(before);
     let mut lines = Vec::new();
     let mut code = String::new();

@@ -201,6 +201,12 @@ impl Derivative {
         asked.into_iter().filter_map(outcome).collect()
     }
 
+    /// The forward definitions as they are computed, names that were introduced included.
+    pub fn definitions(&self) -> &Program {
+        let gradient = self.gradient.as_ref();
+        gradient.map_or(&self.forward, |gradient| &gradient.forward)
+    }
+
     /// The whole as one program: the forward definitions, the gradients that are computed, the derivatives.
     pub fn program(&self) -> Program {
         self.stage.program()

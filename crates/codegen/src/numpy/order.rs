@@ -50,11 +50,8 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
         }
         definitions.push(definition);
     }
-    // The definitions in the order in which they are computed, names that were introduced included.
-    let gradient = derivative.gradient.as_ref();
-    let primal = gradient.map_or(&derivative.forward, |gradient| &gradient.forward);
     let module = Module {
-        primal,
+        primal: derivative.definitions(),
         definitions,
         functions: callables(&writer, &derivative.forward, &orders),
     };

@@ -99,7 +99,12 @@ pub(super) fn constant(word: &str) -> Option<Expression> {
 
 /// Whether the values are truth values.
 pub(super) fn is_truth(tree: &Expression) -> bool {
-    matches!(&tree.kind, ExpressionKind::Binary(operator, ..) if is_comparison(*operator))
+    match &tree.kind {
+        ExpressionKind::Binary(operator, ..) => is_comparison(*operator),
+        // Axes that are added or exchanged change no value.
+        ExpressionKind::Subscript(inner, _) | ExpressionKind::Transpose(inner) => is_truth(inner),
+        _ => false,
+    }
 }
 
 /// Whether the operator compares.

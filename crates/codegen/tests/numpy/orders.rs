@@ -34,6 +34,8 @@ const NETWORK: &str = "X[S, D]: constant; W1[H, D]; b1[H]; W2[C, H]; t[S]: label
 const CASES: &[(Order, &str)] = &[
     (Order::Hessian, "x[N]; A[N, N]\nL = x @ A @ x"),
     (Order::Hessian, "x[N]\nL = log(sum(exp(x)))"),
+    (Order::Hessian, "X[N, M]; Y[M, K]\nL = sum(exp(X @ Y))"),
+    (Order::Hessian, "x[3]\nL = x[0] * x[1]"),
     (
         Order::Hessian,
         "A[M, N]: constant; b[M]: constant; x[N]\nL = -sum(log(b - A @ x))",

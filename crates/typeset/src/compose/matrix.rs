@@ -227,7 +227,8 @@ impl Scope {
         let shape = form.shape.after(entries);
         // A vector as a column is the vector: where it meets a matrix, `1ᵀ` says so.
         if shape == Shape::Column {
-            return Form::new(form.piece, shape);
+            let column = if form.row { form.into_column() } else { form };
+            return Form::new(column.piece, shape);
         }
         if entries.iter().all(is_index) {
             let indices = entries.iter().map(|entry| self.entry(entry));

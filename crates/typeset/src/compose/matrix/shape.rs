@@ -133,6 +133,14 @@ impl Form {
     /// Both sides of an element-wise operation, with broadcasting written out where paper needs
     /// it: a column beside a matrix is multiplied with a row of ones, and vectors stand alike.
     pub fn matched(left: Self, right: Self) -> (Self, Self) {
+        // A column beside a vector: NumPy puts the vector along the last axis, as a row.
+        let (left, right) = match (left.shape, right.shape) {
+            (Shape::Column, Shape::Vector) => (left, right.as_row()),
+            (Shape::Vector, Shape::Column) => (left.as_row(), right),
+            (Shape::Matrix, Shape::Vector) if !right.is_simple() => (left, right.as_row()),
+            (Shape::Vector, Shape::Matrix) if !left.is_simple() => (left.as_row(), right),
+            _ => (left, right),
+        };
         let left_shape = left.shape;
         let left = left.beside(right.shape);
         let right = right.beside(left_shape);
@@ -144,6 +152,17 @@ impl Form {
             }
             _ => (left, right),
         }
+    }
+
+    /// Whether it is a name or the like: `X Wᵀ + b` is written so, and means `b` in every row.
+    fn is_simple(&self) -> bool {
+        self.piece.formula.is_simple()
+    }
+
+    /// A vector along the last axis, as a matrix of one row.
+    fn as_row(self) -> Self {
+        let row = if self.row { self } else { self.into_row() };
+        Self::new(row.piece, Shape::Row)
     }
 
     /// A row and a column made alike, by the transpose that looks lighter.
