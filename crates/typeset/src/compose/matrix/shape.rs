@@ -135,10 +135,14 @@ impl Form {
     pub fn matched(left: Self, right: Self) -> (Self, Self) {
         // A column beside a vector: NumPy puts the vector along the last axis, as a row.
         let (left, right) = match (left.shape, right.shape) {
-            (Shape::Column, Shape::Vector) => (left, right.as_row()),
-            (Shape::Vector, Shape::Column) => (left.as_row(), right),
-            (Shape::Matrix, Shape::Vector) if !right.is_simple() => (left, right.as_row()),
-            (Shape::Vector, Shape::Matrix) if !left.is_simple() => (left.as_row(), right),
+            (Shape::Column, Shape::Vector) => (left, right.into_matrix_of_one_row()),
+            (Shape::Vector, Shape::Column) => (left.into_matrix_of_one_row(), right),
+            (Shape::Matrix, Shape::Vector) if !right.is_simple() => {
+                (left, right.into_matrix_of_one_row())
+            }
+            (Shape::Vector, Shape::Matrix) if !left.is_simple() => {
+                (left.into_matrix_of_one_row(), right)
+            }
             _ => (left, right),
         };
         let left_shape = left.shape;
@@ -160,9 +164,8 @@ impl Form {
     }
 
     /// A vector along the last axis, as a matrix of one row.
-    fn as_row(self) -> Self {
-        let row = if self.row { self } else { self.into_row() };
-        Self::new(row.piece, Shape::Row)
+    fn into_matrix_of_one_row(self) -> Self {
+        Self::new(self.into_row().piece, Shape::Row)
     }
 
     /// A row and a column made alike, by the transpose that looks lighter.
