@@ -310,23 +310,45 @@ fn section(
     for (contribution, checks) in derivation.contributions.iter().zip(&check.locals) {
         blocks.extend(local(contribution, checks, detail, &letters));
     }
-    // The chain rule and what the local derivatives were replaced by stand above already.
-    let skipped = if direct { usize::MAX } else { 1 };
-    let lines = chain(
+    let shown = Shown { detail, direct };
+    blocks.extend(put_in(
         &derivation.chain,
         left,
         &check.chain,
-        detail,
+        shown,
         &letters,
-        skipped,
-    );
+        "Put back into the sum:",
+    ));
+    blocks.extend(result(gradient, derivation, names, &letters));
+    blocks
+}
+
+/// How much of a chain is shown, and whether the loss itself is differentiated.
+#[derive(Clone, Copy)]
+struct Shown {
+    detail: Detail,
+    direct: bool,
+}
+
+/// What becomes of the chain rule once the local derivatives are put in.
+fn put_in(
+    steps: &Chain,
+    left: Formula,
+    checks: &[IdentityCheck],
+    Shown { detail, direct }: Shown,
+    letters: &Letters,
+    lead: &str,
+) -> Vec<Block> {
+    // The chain rule and what the local derivatives were replaced by stand above already.
+    let skipped = if direct { usize::MAX } else { 1 };
+    let lines = chain(steps, left, checks, detail, letters, skipped);
+    let mut blocks = Vec::new();
     if !lines.is_empty() {
         if !direct && detail != Detail::Headline {
-            blocks.push(Block::Paragraph("Put back into the sum:".into()));
+            blocks.push(Block::Paragraph(lead.into()));
         }
         blocks.push(Block::Equations(lines));
     }
-    blocks.extend(result(gradient, derivation, names, &letters));
     blocks
 }
 

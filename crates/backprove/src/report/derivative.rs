@@ -12,7 +12,7 @@ use backprove_typeset::formula::Formula;
 use backprove_typeset::inline::Prose;
 
 use super::certificate::{certificate, steps_of};
-use super::{Detail, Names, chain, error, given, listed, local, result_verdict, section};
+use super::{Detail, Names, Shown, error, given, listed, local, put_in, result_verdict, section};
 use crate::derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 
 /// The derivation as a document.
@@ -214,21 +214,15 @@ fn partial_section(
     for (contribution, checks) in partial.contributions.iter().zip(&check.locals) {
         blocks.extend(local(contribution, checks, detail, &letters));
     }
-    let skipped = if direct { usize::MAX } else { 1 };
-    let lines = chain(
+    let shown = Shown { detail, direct };
+    blocks.extend(put_in(
         &partial.chain,
         left,
         &check.chain,
-        detail,
+        shown,
         &letters,
-        skipped,
-    );
-    if !lines.is_empty() {
-        if !direct && detail != Detail::Headline {
-            blocks.push(Block::Paragraph("Put together:".into()));
-        }
-        blocks.push(Block::Equations(lines));
-    }
+        "Put together:",
+    ));
     if asked || !partial.absorbed {
         blocks.extend(forms(partial, names));
     }

@@ -1,5 +1,7 @@
 //! Which rule is applied where, and in which order. The rules themselves know nothing of it.
 
+use std::sync::LazyLock;
+
 use backprove_syntax::Diagnostic;
 
 use super::{Chain, Step};
@@ -139,16 +141,20 @@ fn within_budget(chain: &Chain) -> Result<(), Diagnostic> {
     .help("give names to parts of the expression: each definition is differentiated by itself"))
 }
 
-/// Contracts, collects and names until nothing changes.
-pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
-    let contracting = [
+/// What brings deltas and sums to an end, in the order in which it is tried.
+static CONTRACTING: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
+    named(&[
         "delta-contraction",
         "solve-position",
         "distribute",
         "split-sum",
         "sum-of-constant",
-    ];
-    let tidying = [
+    ])
+});
+
+/// What makes shorter and gives names, in the order in which it is tried.
+static TIDYING: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
+    named(&[
         "power-of-power",
         "inverse-of-inverse",
         "determinant-of-inverse",
@@ -168,15 +174,19 @@ pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
         "merge-sums",
         "factor",
         "cases",
-    ];
-    let named = |names: &[&str]| -> Vec<&'static Rule> {
-        names
-            .iter()
-            .filter_map(|name| rules::all().find(|rule| rule.name == *name))
-            .collect()
-    };
-    let (contracting, tidying) = (named(&contracting), named(&tidying));
-    while chain.apply_any(&contracting) || chain.apply_any(&tidying) {
+    ])
+});
+
+fn named(names: &[&str]) -> Vec<&'static Rule> {
+    names
+        .iter()
+        .filter_map(|name| rules::all().find(|rule| rule.name == *name))
+        .collect()
+}
+
+/// Contracts, collects and names until nothing changes.
+pub(super) fn simplify(chain: &mut Chain) -> Result<(), Diagnostic> {
+    while chain.apply_any(&CONTRACTING) || chain.apply_any(&TIDYING) {
         within_budget(chain)?;
     }
     Ok(())

@@ -87,8 +87,8 @@ fn instantiate(
     })
 }
 
-/// Each text of the table is parsed once.
-fn parsed(text: &'static str) -> Option<Arc<Expression>> {
+/// Each text of the tables is parsed once.
+pub(crate) fn parsed(text: &'static str) -> Option<Arc<Expression>> {
     static PARSED: LazyLock<Mutex<HashMap<&'static str, Arc<Expression>>>> =
         LazyLock::new(Mutex::default);
     let mut cache = PARSED.lock().unwrap_or_else(PoisonError::into_inner);

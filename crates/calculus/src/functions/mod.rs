@@ -19,6 +19,7 @@ pub use fold::fold;
 pub use linalg::{
     MatrixDomain, MatrixFunction, MatrixNotation, MatrixValue, Transposition, matrices, matrix,
 };
+pub(crate) use meaning::parsed;
 pub use meaning::{derivative, expand, expand_stable, scalar};
 
 /// A scalar function that is applied element by element.

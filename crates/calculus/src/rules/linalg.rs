@@ -2,16 +2,12 @@
 //! derivative is written here.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-
-use backprove_syntax::parse_expression;
-use backprove_syntax::tree::Expression;
 
 use super::{Level, Rule};
 use crate::canonical;
 use crate::elaborate::elaborate_expression;
 use crate::expr::{Expr, Fact, Node, Operand, Tensor};
-use crate::functions::{MatrixFunction, MatrixValue};
+use crate::functions::{MatrixFunction, MatrixValue, parsed};
 use crate::index::Index;
 use crate::program::Program;
 
@@ -166,19 +162,6 @@ fn put_in(expr: &Expr, value: &dyn Fn(&str, &[Index]) -> Option<Expr>) -> Expr {
         return value;
     }
     expr.map_children(|child| put_in(child, value))
-}
-
-/// Each text of the table is parsed once.
-fn parsed(text: &'static str) -> Option<Arc<Expression>> {
-    static PARSED: LazyLock<Mutex<HashMap<&'static str, Arc<Expression>>>> =
-        LazyLock::new(Mutex::default);
-    let mut cache = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tree) = cache.get(text) {
-        return Some(Arc::clone(tree));
-    }
-    let tree = Arc::new(parse_expression(text).0?);
-    cache.insert(text, Arc::clone(&tree));
-    Some(tree)
 }
 
 /// `d det(A @ B)` as `d (det(A) * det(B))`, and likewise for the logarithm, where all factors are square.
