@@ -9,6 +9,7 @@ mod block;
 mod contract;
 mod error;
 mod fuse;
+mod inspect;
 mod kernels;
 mod lower;
 mod memory;
@@ -19,5 +20,8 @@ mod stabilise;
 mod term;
 
 pub use error::Error;
+pub use inspect::{
+    ArenaReport, ArrayReport, GroupReport, KernelKind, KernelReport, Report, Role, StageReport,
+};
 pub use kernels::real::Real;
 pub use plan::Plan;

@@ -2,21 +2,21 @@
 //! computed; that was settled when the plan was made.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use backprove_calculus::Program;
 
 use crate::error::Error;
 use crate::fuse::{self, Fused};
+use crate::inspect::{GroupReport, Inspector, KernelReport, Report, StageReport};
 use crate::kernels::loops::{MOST_AXES, Ready};
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
 use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task};
 use crate::lower::lower;
 use crate::memory::{self, Layout};
-use crate::nest::{self, Places, Product};
+use crate::nest::{self, Places};
 use crate::schedule::{self, Group};
-use crate::term::{Array, ArrayId, Combine, Origin, Printed, Statement, letter};
+use crate::term::{Array, ArrayId, Origin, Statement};
 
 /// A program made ready to run at given sizes in the precision `T`.
 ///
@@ -63,7 +63,7 @@ pub struct Plan<T: Real> {
     stages: Vec<Stage>,
     scratches: Scratches<T>,
     pool: Pool,
-    description: String,
+    report: Report,
 }
 
 impl<T: Real> Plan<T> {
@@ -93,17 +93,22 @@ impl<T: Real> Plan<T> {
             fused: &fused,
             layout: &layout,
             kernels: Vec::new(),
-            description: String::new(),
         };
-        let stages = builder.stages(&groups);
-        let Builder {
-            kernels,
-            description,
-            ..
-        } = builder;
+        let (stages, reports) = builder.stages(&groups);
+        let kernels = builder.kernels;
         let available = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = Pool::new(available.min(2));
         let scratches = Scratches::new(pool.threads(), &kernels);
+        let inspector = Inspector {
+            fused: &fused,
+            layout: &layout,
+            element: size_of::<T>(),
+        };
+        let report = Report {
+            precision: T::NAME,
+            stages: reports,
+            arena: inspector.arena(&groups, scratches.bytes()),
+        };
         let mut names = fused.names.clone();
         names.retain(|_, array| layout.offset(*array).is_some());
         let inputs = (0..fused.arrays.len()).map(ArrayId);
@@ -119,7 +124,7 @@ impl<T: Real> Plan<T> {
             stages,
             scratches,
             pool,
-            description,
+            report,
             arrays: fused.arrays,
         })
     }
@@ -212,9 +217,14 @@ impl<T: Real> Plan<T> {
         }
     }
 
+    /// What the plan does and where everything lies.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
     /// The plan as text: each stage with its statements, kernels, shapes and tiles.
-    pub fn describe(&self) -> &str {
-        &self.description
+    pub fn describe(&self) -> String {
+        self.report.to_string()
     }
 }
 
@@ -222,34 +232,26 @@ struct Builder<'a, T> {
     fused: &'a Fused,
     layout: &'a Layout,
     kernels: Vec<Kernel<T>>,
-    description: String,
 }
 
 impl<T: Real> Builder<'_, T> {
-    fn stages(&mut self, groups: &[Group]) -> Vec<Stage> {
+    fn stages(&mut self, groups: &[Group]) -> (Vec<Stage>, Vec<StageReport>) {
         let levels = groups.iter().map(|group| group.level + 1).max();
         let mut stages = Vec::new();
-        let _ = writeln!(
-            self.description,
-            "plan in {}: {} arrays in {} bytes",
-            T::NAME,
-            self.fused.arrays.len(),
-            self.layout.size * size_of::<T>()
-        );
+        let mut reports = Vec::new();
         for level in 0..levels.unwrap_or(0) {
-            let _ = writeln!(self.description, "stage {level}");
             let mut tasks = Vec::new();
+            let mut side_by_side = Vec::new();
             for group in groups.iter().filter(|group| group.level == level) {
                 let tiles = group.tiles(&self.fused.statements);
-                let _ = writeln!(
-                    self.description,
-                    "  {} rows in {} tiles",
-                    group.rows,
-                    tiles.len()
-                );
                 let first = self.kernels.len();
-                self.group(group);
+                let kernels = self.group(group);
                 let last = self.kernels.len();
+                side_by_side.push(GroupReport {
+                    rows: group.rows,
+                    tiles: tiles.len(),
+                    kernels,
+                });
                 let work: f64 = group
                     .members
                     .iter()
@@ -266,31 +268,42 @@ impl<T: Real> Builder<'_, T> {
             // Large tasks first: the last ones to finish are small.
             tasks.sort_by(|(left, _), (right, _)| right.total_cmp(left));
             let work: f64 = tasks.iter().map(|(work, _)| work).sum();
+            let shared = work > schedule::TILE_WORK;
             stages.push(Stage {
                 tasks: tasks.into_iter().map(|(_, task)| task).collect(),
-                shared: work > schedule::TILE_WORK,
+                shared,
+            });
+            reports.push(StageReport {
+                groups: side_by_side,
+                shared,
             });
         }
-        stages
+        (stages, reports)
     }
 
-    fn group(&mut self, group: &Group) {
+    fn group(&mut self, group: &Group) -> Vec<KernelReport> {
         let places = Places {
             arrays: &self.fused.arrays,
             layout: self.layout,
         };
+        let inspector = Inspector {
+            fused: self.fused,
+            layout: self.layout,
+            element: size_of::<T>(),
+        };
+        let mut reports = Vec::new();
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
             if let Some(dense) = nest::dense(statement, &places) {
-                self.describe_loop(&[statement]);
+                reports.push(inspector.matrix_function(statement));
                 self.kernels.push(Kernel::Dense(dense));
                 continue;
             }
             if statement.is_product()
                 && let Some(product) = nest::product(statement, &places)
             {
-                self.describe_product(statement, &product);
+                reports.push(inspector.product(statement, &product));
                 self.kernels.push(Kernel::Product(product));
                 continue;
             }
@@ -302,10 +315,11 @@ impl<T: Real> Builder<'_, T> {
                 together.push(&self.fused.statements[**next]);
                 members.next();
             }
-            self.describe_loop(&together);
+            reports.push(inspector.elements(&together));
             let nest = nest::nest(&together, &places);
             self.kernels.push(Kernel::Loop(Ready::new(nest)));
         }
+        reports
     }
 
     /// Whether an element-wise statement can run in the same loop as those before it.
@@ -323,78 +337,10 @@ impl<T: Real> Builder<'_, T> {
                 whole && kept && free
             })
     }
-
-    fn head(&self, statement: &Statement) -> String {
-        let axes: Vec<String> = (0..statement.rank).map(letter).collect();
-        let name = &self.fused.arrays[statement.target.0].name;
-        let place = match self.fused.overwrites(statement.target) {
-            Some(input) => format!(" over {}", self.fused.arrays[input.0].name),
-            None => String::new(),
-        };
-        format!("{name}[{}]{place}", axes.join(", "))
-    }
-
-    fn body(&self, statement: &Statement) -> String {
-        let body = Printed(&statement.body, &self.fused.arrays).to_string();
-        if let Some(function) = statement.dense {
-            return format!("{}({body})", function.name);
-        }
-        if statement.is_map() {
-            return body;
-        }
-        let reduced: Vec<String> = (statement.rank..statement.extents.len())
-            .map(letter)
-            .collect();
-        let combine = match statement.combine {
-            Combine::Sum => "sum",
-            Combine::Maximum => "max",
-            Combine::Minimum => "min",
-            Combine::Product => "prod",
-        };
-        format!("{combine}[{}]({body})", reduced.join(", "))
-    }
-
-    fn describe_product(&mut self, statement: &Statement, product: &Product) {
-        let [rows, columns, depth] = product.shape;
-        let around: usize = product.loops.iter().map(|outer| outer.extent).product();
-        let times = if around > 1 {
-            format!(" {around} times")
-        } else {
-            String::new()
-        };
-        let line = format!(
-            "    product {rows}x{columns}x{depth}{times}: {} {} {}",
-            self.head(statement),
-            match &statement.adds {
-                Some(scale) => format!("+= {} *", Printed(scale, &self.fused.arrays)),
-                None => "=".to_owned(),
-            },
-            self.body(statement)
-        );
-        let _ = writeln!(self.description, "{line}");
-    }
-
-    fn describe_loop(&mut self, statements: &[&Statement]) {
-        for (place, statement) in statements.iter().enumerate() {
-            let kind = match (statement.dense, place) {
-                (Some(_), _) => "dense",
-                (None, 0) => "loop",
-                (None, _) => "and ",
-            };
-            let extents: Vec<String> = statement.extents.iter().map(usize::to_string).collect();
-            let line = format!(
-                "    {kind} {}: {} = {}",
-                extents.join("x"),
-                self.head(statement),
-                self.body(statement)
-            );
-            let _ = writeln!(self.description, "{line}");
-        }
-    }
 }
 
 impl<T: Real> std::fmt::Debug for Plan<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.description)
+        write!(f, "{}", self.report)
     }
 }

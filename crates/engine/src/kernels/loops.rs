@@ -60,6 +60,13 @@ impl<T: Real> Scratch<T> {
             arguments: vec![0.0; arguments],
         }
     }
+
+    /// How many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.registers)
+            + size_of_val(&*self.addresses)
+            + size_of_val(&*self.arguments)
+    }
 }
 
 impl<T: Real> Ready<T> {

@@ -52,6 +52,15 @@ impl<T: Real> Scratches<T> {
         let scratch = |_| Mutex::new(Scratch::new(loops()));
         Self((0..threads).map(scratch).collect())
     }
+
+    /// Bytes of the scratch space of one thread.
+    pub(crate) fn bytes(&self) -> usize {
+        let first = self.0.first().map(Mutex::lock);
+        first.map_or(0, |scratch| {
+            let scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
+            scratch.bytes()
+        })
+    }
 }
 
 /// The memory of a plan.
