@@ -18,6 +18,7 @@ mod plan;
 mod schedule;
 mod stabilise;
 mod term;
+mod timing;
 
 pub use error::Error;
 pub use inspect::{
@@ -25,3 +26,4 @@ pub use inspect::{
 };
 pub use kernels::real::Real;
 pub use plan::Plan;
+pub use timing::{Peak, Timing};

@@ -11,12 +11,13 @@ use crate::inspect::{GroupReport, Inspector, KernelReport, Report, StageReport};
 use crate::kernels::loops::{MOST_AXES, Ready};
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
-use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task};
+use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watch};
 use crate::lower::lower;
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places};
 use crate::schedule::{self, Group};
 use crate::term::{Array, ArrayId, Origin, Statement};
+use crate::timing::{Stopwatch, Timing};
 
 /// A program made ready to run at given sizes in the precision `T`.
 ///
@@ -211,10 +212,22 @@ impl<T: Real> Plan<T> {
 
     /// Computes everything once, from the present inputs.
     pub fn run(&mut self) {
-        for stage in &self.stages {
-            self.arena
-                .run(stage, &self.kernels, &self.scratches, &self.pool);
+        for stage in 0..self.stages.len() {
+            self.stage(stage, &Unwatched);
         }
+    }
+
+    /// Computes everything once and says how long each kernel took.
+    pub fn run_timed(&mut self) -> Timing {
+        Stopwatch::new(self.kernels.len()).time(self.stages.len(), |stage, watch| {
+            self.stage(stage, watch);
+        })
+    }
+
+    fn stage(&mut self, stage: usize, watch: &impl Watch) {
+        let stage = &self.stages[stage];
+        self.arena
+            .run(stage, &self.kernels, &self.scratches, &self.pool, watch);
     }
 
     /// What the plan does and where everything lies.

@@ -9,6 +9,7 @@
 pub(crate) mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod loops;
+pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod real;

@@ -46,11 +46,13 @@ pub(crate) mod sealed {
         /// All elements that offsets and strides reach must be valid, those of the target for writing and
         /// by nobody else meanwhile.
         unsafe fn multiply(call: super::super::product::Call<Self>);
+        /// What is timed to find the limits of a core.
+        fn limits() -> super::super::peak::Limits<Self>;
     }
 }
 
 macro_rules! precision {
-    ($type:ty, $name:literal, $kernels:ident) => {
+    ($type:ty, $name:literal, $limits:ident) => {
         impl sealed::Precision for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
@@ -81,9 +83,13 @@ macro_rules! precision {
                 // SAFETY: the caller's promise is passed on.
                 unsafe { super::product::multiply(call) }
             }
+
+            fn limits() -> super::peak::Limits<Self> {
+                super::peak::$limits()
+            }
         }
     };
 }
 
-precision!(f32, "f32", Float);
-precision!(f64, "f64", Double);
+precision!(f32, "f32", single_limits);
+precision!(f64, "f64", double_limits);

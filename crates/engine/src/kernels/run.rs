@@ -63,6 +63,22 @@ impl<T: Real> Scratches<T> {
     }
 }
 
+/// What stands beside each call of a kernel.
+pub(crate) trait Watch: Sync {
+    /// Calls `run`, which runs the kernel with this number.
+    fn watch(&self, kernel: usize, run: impl FnOnce());
+}
+
+/// Nobody watches.
+pub(crate) struct Unwatched;
+
+impl Watch for Unwatched {
+    #[inline]
+    fn watch(&self, _: usize, run: impl FnOnce()) {
+        run();
+    }
+}
+
 /// The memory of a plan.
 pub(crate) struct Arena<T> {
     memory: Vec<T>,
@@ -112,18 +128,19 @@ impl<T: Real> Arena<T> {
         kernels: &[Kernel<T>],
         scratches: &Scratches<T>,
         pool: &Pool,
+        watch: &impl Watch,
     ) {
         let shared = Shared(self.elements_mut().as_mut_ptr());
         let run = |worker: usize, number: usize| {
             let task = &stage.tasks[number];
             let scratch = scratches.0[worker].lock();
             let mut scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
-            for kernel in &kernels[task.kernels.clone()] {
-                let (from, to) = (task.rows.start, task.rows.end);
+            let (from, to) = (task.rows.start, task.rows.end);
+            for number in task.kernels.clone() {
                 // SAFETY: the layout placed everything that the kernels reach within the arena, and the schedule
                 // gives the tasks of a stage disjoint rows of their targets.
-                unsafe {
-                    match kernel {
+                watch.watch(number, || unsafe {
+                    match &kernels[number] {
                         Kernel::Product(product) => {
                             product::run(product, shared.address(), from, to);
                         }
@@ -132,7 +149,7 @@ impl<T: Real> Arena<T> {
                         }
                         Kernel::Dense(dense) => dense::run(dense, shared.address()),
                     }
-                }
+                });
             }
         };
         if stage.shared {

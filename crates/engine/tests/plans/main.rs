@@ -1,5 +1,6 @@
 //! Plans compared with the calculus' plain evaluator, in both precisions.
 
+mod inspect;
 mod oracle;
 mod random;
 mod reference;
