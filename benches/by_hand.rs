@@ -1,0 +1,383 @@
+//! A training step written by hand, without a plan: the honest upper reference of the engine. A multi-layer perceptron with softmax
+//! cross-entropy and plain gradient descent over `faer`'s products: bias and activation fused, the update folded into the product,
+//! two forks of threads a step, no allocation. It knows its network and nothing else; it must never call the engine.
+
+use std::time::Instant;
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
+
+#[path = "by_hand/elementwise.rs"]
+mod elementwise;
+
+/// A network may have so many layers: their parts are borrowed as an array, which needs no allocation.
+const MOST_LAYERS: usize = 8;
+
+/// Multiplications of a forward pass that are worth a second thread.
+const WORTH_A_FORK: usize = 1 << 20;
+
+/// What stands between two layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// The hyperbolic tangent.
+    Tanh,
+    /// The greater of a number and zero.
+    Relu,
+    /// A number times the normal distribution's share below it, by the error function.
+    Gelu,
+}
+
+/// A linear layer, its weights inputs × outputs: then neither the forward product nor the update transposes what it packs.
+struct Layer {
+    inputs: usize,
+    outputs: usize,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// What a layer computes for all samples, row by row.
+#[derive(Default)]
+struct Values {
+    /// The activation, or the scores of the last layer.
+    output: Vec<f32>,
+    /// The gradient with respect to what the activation is taken of.
+    cotangent: Vec<f32>,
+    /// The activation's derivative, where the activation does not give it.
+    derivative: Vec<f32>,
+    /// The columns' sums of the cotangent, for each thread.
+    sums: [Vec<f32>; 2],
+}
+
+/// One thread's rows of a layer's values.
+#[derive(Default)]
+struct Rows<'a> {
+    output: &'a mut [f32],
+    cotangent: &'a mut [f32],
+    derivative: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+/// The network, its samples and its memory.
+pub struct ByHand {
+    layers: Vec<Layer>,
+    values: Vec<Values>,
+    activation: Activation,
+    rate: f32,
+    batch: usize,
+    samples: Vec<f32>,
+    labels: Vec<u32>,
+    threads: Option<rayon::ThreadPool>,
+    arch: Arch,
+    loss: f32,
+}
+
+impl ByHand {
+    /// A network of these widths, features first, classes last, on one or two threads.
+    pub fn new(
+        widths: &[usize],
+        activation: Activation,
+        batch: usize,
+        rate: f32,
+        threads: usize,
+    ) -> Result<Self, rayon::ThreadPoolBuildError> {
+        assert!(widths.len() <= MOST_LAYERS, "too many layers");
+        let layer = |pair: &[usize]| Layer {
+            inputs: pair[0],
+            outputs: pair[1],
+            weights: vec![0.0; pair[0] * pair[1]],
+            bias: vec![0.0; pair[1]],
+        };
+        let values = |outputs: &usize| Values {
+            output: vec![0.0; batch * outputs],
+            cotangent: vec![0.0; batch * outputs],
+            derivative: match activation {
+                Activation::Gelu => vec![0.0; batch * outputs],
+                Activation::Tanh | Activation::Relu => Vec::new(),
+            },
+            sums: [vec![0.0; *outputs], vec![0.0; *outputs]],
+        };
+        let work: usize = widths
+            .windows(2)
+            .map(|pair| batch * pair[0] * pair[1])
+            .sum();
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        Ok(Self {
+            layers: widths.windows(2).map(layer).collect(),
+            values: widths[1..].iter().map(values).collect(),
+            activation,
+            rate,
+            batch,
+            samples: vec![0.0; batch * widths[0]],
+            labels: vec![0; batch],
+            // Less work is over before another thread has woken up.
+            threads: if threads > 1 && work > WORTH_A_FORK {
+                Some(pool(2)?)
+            } else {
+                None
+            },
+            arch: Arch::new(),
+            loss: 0.0,
+        })
+    }
+
+    /// Takes a layer's weights, outputs × inputs as the networks' programs have them, and its bias.
+    pub fn set_layer(&mut self, number: usize, weights: &[f32], bias: &[f32]) {
+        let layer = &mut self.layers[number];
+        for (place, value) in weights.iter().enumerate() {
+            let (output, input) = (place / layer.inputs, place % layer.inputs);
+            layer.weights[input * layer.outputs + output] = *value;
+        }
+        layer.bias.copy_from_slice(bias);
+    }
+
+    /// A layer's weights, outputs × inputs.
+    pub fn weights(&self, number: usize) -> Vec<f32> {
+        let layer = &self.layers[number];
+        let value = |place| {
+            let (output, input) = (place / layer.inputs, place % layer.inputs);
+            layer.weights[input * layer.outputs + output]
+        };
+        (0..layer.weights.len()).map(value).collect()
+    }
+
+    /// Takes the samples, row by row, and their labels.
+    pub fn set_samples(&mut self, samples: &[f32], labels: &[u32]) {
+        self.samples.copy_from_slice(samples);
+        self.labels.copy_from_slice(labels);
+    }
+
+    /// The loss before the last step.
+    pub fn loss(&self) -> f32 {
+        self.loss
+    }
+
+    /// Takes so many steps; returns the seconds of each.
+    pub fn run(&mut self, count: usize) -> Vec<f64> {
+        let timed = |run: &mut dyn FnMut()| {
+            let mut seconds = Vec::with_capacity(count);
+            for _ in 0..count {
+                let start = Instant::now();
+                run();
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+            seconds
+        };
+        match self.threads.take() {
+            Some(pool) => {
+                // Within the pool, so that a fork is a push and a steal and no hand-over from outside.
+                let seconds = pool.install(|| timed(&mut || self.step_on_two()));
+                self.threads = Some(pool);
+                seconds
+            }
+            None => timed(&mut || self.step()),
+        }
+    }
+
+    fn step(&mut self) {
+        let batch = self.batch;
+        let (mut rows, _) = split(&mut self.values, batch, batch);
+        let forward = Forward {
+            layers: &self.layers,
+            activation: self.activation,
+            scale: 1.0 / batch as f32,
+            arch: self.arch,
+        };
+        self.loss = forward.run(&self.samples, &self.labels, &mut rows);
+        let (mut weights, _) = halves(&mut self.layers, |inputs| inputs);
+        let update = Update {
+            values: &self.values,
+            samples: &self.samples,
+            rate: self.rate,
+            batch,
+        };
+        update.run(&mut weights, 0);
+        self.update_bias();
+    }
+
+    /// Forward and backward by halves of the samples, the update by halves of each layer's inputs.
+    fn step_on_two(&mut self) {
+        let (batch, half) = (self.batch, self.batch / 2);
+        let (mut first, mut second) = split(&mut self.values, half, batch);
+        let (samples, other_samples) = self.samples.split_at(half * self.layers[0].inputs);
+        let (labels, other_labels) = self.labels.split_at(half);
+        let forward = Forward {
+            layers: &self.layers,
+            activation: self.activation,
+            scale: 1.0 / batch as f32,
+            arch: self.arch,
+        };
+        let (loss, other) = rayon::join(
+            || forward.run(samples, labels, &mut first),
+            || forward.run(other_samples, other_labels, &mut second),
+        );
+        self.loss = loss + other;
+        let middle = |inputs: usize| {
+            (inputs / 2)
+                .next_multiple_of(elementwise::LANES)
+                .min(inputs)
+        };
+        let (mut first, mut second) = halves(&mut self.layers, middle);
+        let update = Update {
+            values: &self.values,
+            samples: &self.samples,
+            rate: self.rate,
+            batch,
+        };
+        rayon::join(|| update.run(&mut first, 0), || update.run(&mut second, 1));
+        self.update_bias();
+    }
+
+    fn update_bias(&mut self) {
+        for (layer, values) in self.layers.iter_mut().zip(&self.values) {
+            let [first, second] = &values.sums;
+            for ((bias, first), second) in layer.bias.iter_mut().zip(first).zip(second) {
+                *bias -= self.rate * (first + second);
+            }
+        }
+    }
+}
+
+/// The values of the first `rows` samples and those of the others, out of `batch`.
+fn split(
+    values: &mut [Values],
+    rows: usize,
+    batch: usize,
+) -> ([Rows<'_>; MOST_LAYERS], [Rows<'_>; MOST_LAYERS]) {
+    let mut both = <([Rows<'_>; MOST_LAYERS], [Rows<'_>; MOST_LAYERS])>::default();
+    for ((values, first), second) in values.iter_mut().zip(&mut both.0).zip(&mut both.1) {
+        let part = |length: usize| length / batch * rows;
+        let cut = part(values.output.len());
+        (first.output, second.output) = values.output.split_at_mut(cut);
+        (first.cotangent, second.cotangent) = values.cotangent.split_at_mut(cut);
+        let cut = part(values.derivative.len());
+        (first.derivative, second.derivative) = values.derivative.split_at_mut(cut);
+        let [sums, other_sums] = &mut values.sums;
+        (first.sums, second.sums) = (sums, other_sums);
+    }
+    both
+}
+
+/// The weights of the first inputs of each layer, as many as `cut` says, and those of the others.
+fn halves(
+    layers: &mut [Layer],
+    cut: impl Fn(usize) -> usize,
+) -> ([&mut [f32]; MOST_LAYERS], [&mut [f32]; MOST_LAYERS]) {
+    let mut both = <([&mut [f32]; MOST_LAYERS], [&mut [f32]; MOST_LAYERS])>::default();
+    for ((layer, first), second) in layers.iter_mut().zip(&mut both.0).zip(&mut both.1) {
+        let rows = cut(layer.inputs);
+        (*first, *second) = layer.weights.split_at_mut(rows * layer.outputs);
+    }
+    both
+}
+
+/// From samples to the cotangents of all layers.
+struct Forward<'a> {
+    layers: &'a [Layer],
+    activation: Activation,
+    /// One over the number of all samples.
+    scale: f32,
+    arch: Arch,
+}
+
+impl Forward<'_> {
+    /// Returns these samples' part of the loss.
+    fn run(&self, samples: &[f32], labels: &[u32], rows: &mut [Rows<'_>; MOST_LAYERS]) -> f32 {
+        let count = labels.len();
+        let last = self.layers.len() - 1;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let (before, after) = rows.split_at_mut(number);
+            let input = before.last().map_or(samples, |rows| &*rows.output);
+            let rows = &mut after[0];
+            let input = MatRef::from_row_major_slice(input, count, layer.inputs);
+            let weights = MatRef::from_row_major_slice(&layer.weights, layer.inputs, layer.outputs);
+            let output = MatMut::from_row_major_slice_mut(&mut *rows.output, count, layer.outputs);
+            matmul(output, Accum::Replace, input, weights, 1.0, Par::Seq);
+            if number < last {
+                let bias = layer.bias.as_slice();
+                match self.activation {
+                    Activation::Tanh => {
+                        let rows = &mut *rows.output;
+                        self.arch.dispatch(elementwise::Tanh { bias, rows });
+                    }
+                    Activation::Relu => {
+                        let rows = &mut *rows.output;
+                        self.arch.dispatch(elementwise::Relu { bias, rows });
+                    }
+                    Activation::Gelu => self.arch.dispatch(elementwise::Gelu {
+                        bias,
+                        rows: rows.output,
+                        derivatives: rows.derivative,
+                    }),
+                }
+            }
+        }
+        let top = &mut rows[last];
+        let loss = self.arch.dispatch(elementwise::CrossEntropy {
+            bias: &self.layers[last].bias,
+            labels,
+            scale: self.scale,
+            scores: top.output,
+            cotangent: top.cotangent,
+            sums: top.sums,
+        });
+        for number in (1..=last).rev() {
+            let layer = &self.layers[number];
+            let (before, after) = rows.split_at_mut(number);
+            let rows = &mut before[number - 1];
+            let cotangent =
+                MatRef::from_row_major_slice(&*after[0].cotangent, count, layer.outputs);
+            let weights = MatRef::from_row_major_slice(&layer.weights, layer.inputs, layer.outputs);
+            let target =
+                MatMut::from_row_major_slice_mut(&mut *rows.cotangent, count, layer.inputs);
+            matmul(
+                target,
+                Accum::Replace,
+                cotangent,
+                weights.transpose(),
+                1.0,
+                Par::Seq,
+            );
+            let derivative: &[f32] = match self.activation {
+                Activation::Gelu => rows.derivative,
+                Activation::Tanh | Activation::Relu => rows.output,
+            };
+            self.arch.dispatch(elementwise::Backward {
+                activation: self.activation,
+                values: derivative,
+                cotangent: rows.cotangent,
+                sums: rows.sums,
+            });
+        }
+        loss
+    }
+}
+
+/// The descent, folded into the products that give the gradients.
+struct Update<'a> {
+    values: &'a [Values],
+    samples: &'a [f32],
+    rate: f32,
+    batch: usize,
+}
+
+impl Update<'_> {
+    /// Updates the first rows of all weights (`side` 0) or the last ones (1).
+    fn run(&self, weights: &mut [&mut [f32]; MOST_LAYERS], side: usize) {
+        for (number, (values, weights)) in self.values.iter().zip(weights).enumerate() {
+            let outputs = values.cotangent.len() / self.batch;
+            let rows = weights.len() / outputs;
+            let input = match number {
+                0 => self.samples,
+                _ => &self.values[number - 1].output,
+            };
+            let inputs = input.len() / self.batch;
+            let from = if side == 0 { 0 } else { inputs - rows };
+            let input = MatRef::from_row_major_slice(input, self.batch, inputs);
+            let cotangent = MatRef::from_row_major_slice(&values.cotangent, self.batch, outputs);
+            let weights = MatMut::from_row_major_slice_mut(weights, rows, outputs);
+            let input = input.subcols(from, rows).transpose();
+            matmul(weights, Accum::Add, input, cotangent, -self.rate, Par::Seq);
+        }
+    }
+}
