@@ -3,6 +3,7 @@
 
 use crate::block::{Block, Place, Value};
 use crate::kernels::dense::Dense;
+use crate::kernels::product::Part;
 use crate::memory::Layout;
 use crate::term::{Array, ArrayId, Combine, Position, Statement, Term};
 
@@ -407,6 +408,63 @@ pub(crate) struct Product {
     pub rows: Option<(usize, usize)>,
     /// Added to the target instead of written over it, times this factor.
     pub accumulate: Option<Factor>,
+}
+
+/// From this many elements on, steps along the depth of the left operand touch a line of the cache each, and rows
+/// whose starts are a power of two apart evict each other.
+const FAR: usize = 128;
+
+impl Product {
+    /// Whether the left operand is laid out row by row before it is used: its rows lie side by side and its columns
+    /// far apart, and there is enough to compute.
+    pub(crate) fn transposes_left(&self) -> bool {
+        let [rows, columns, depth] = self.shape;
+        let [row, deep] = self.left.strides;
+        row == 1 && deep >= FAR && rows >= 16 && columns >= 64 && depth >= 16
+    }
+
+    /// The tiles of a product that stands alone.
+    pub(crate) fn grid(&self) -> Vec<Part> {
+        let [rows, columns, _] = self.shape;
+        // What is laid out anew, or packed, should be so once.
+        let (down, across) = if self.transposes_left() {
+            (split(rows, 16, TILES), 1)
+        } else {
+            let across = split(columns, 32, TILES);
+            (split(rows, 64, TILES / across.min(TILES)), across)
+        };
+        let down = down.max(rows.div_ceil(MOST_ROWS));
+        let border = |size: usize, place: usize, count: usize, unit: usize| {
+            let border = size * place / count;
+            if place == count {
+                size
+            } else {
+                border.next_multiple_of(unit).min(size)
+            }
+        };
+        let mut parts = Vec::new();
+        for row in 0..down {
+            for column in 0..across {
+                parts.push(Part {
+                    rows: border(rows, row, down, 4)..border(rows, row + 1, down, 4),
+                    columns: border(columns, column, across, 32)
+                        ..border(columns, column + 1, across, 32),
+                });
+            }
+        }
+        parts
+    }
+}
+
+/// Tiles of a product that stands alone.
+const TILES: usize = 4;
+
+/// More rows than this, packed, leave the cache that is nearest but one.
+pub(crate) const MOST_ROWS: usize = 512;
+
+/// Into how many parts, of at least so many elements, an extent is split; at most `most`.
+fn split(extent: usize, least: usize, most: usize) -> usize {
+    (extent / least).clamp(1, most.max(1))
 }
 
 /// A factor of an accumulated product: a number times scalars in the arena.

@@ -99,7 +99,7 @@ impl<T: Real> Plan<T> {
         let kernels = builder.kernels;
         let available = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = Pool::new(available.min(2));
-        let scratches = Scratches::new(pool.threads(), &kernels);
+        let scratches = Scratches::new(pool.threads(), &kernels, &stages);
         let inspector = Inspector {
             fused: &fused,
             layout: &layout,
@@ -134,7 +134,7 @@ impl<T: Real> Plan<T> {
     #[must_use]
     pub fn threads(mut self, count: usize) -> Self {
         self.pool = Pool::new(count);
-        self.scratches = Scratches::new(self.pool.threads(), &self.kernels);
+        self.scratches = Scratches::new(self.pool.threads(), &self.kernels, &self.stages);
         self
     }
 
@@ -256,10 +256,15 @@ impl<T: Real> Builder<'_, T> {
             let mut tasks = Vec::new();
             let mut side_by_side = Vec::new();
             for group in groups.iter().filter(|group| group.level == level) {
-                let tiles = group.tiles(&self.fused.statements);
                 let first = self.kernels.len();
                 let kernels = self.group(group);
                 let last = self.kernels.len();
+                let tiles = match &self.kernels[first..] {
+                    [Kernel::Product(product)] if group.alone && product.loops.is_empty() => {
+                        product.grid()
+                    }
+                    _ => group.tiles(&self.fused.statements),
+                };
                 side_by_side.push(GroupReport {
                     rows: group.rows,
                     tiles: tiles.len(),
@@ -270,12 +275,13 @@ impl<T: Real> Builder<'_, T> {
                     .iter()
                     .map(|member| schedule::work(&self.fused.statements[*member]))
                     .sum();
-                for (from, to) in &tiles {
+                let share = work / tiles.len() as f64;
+                for part in tiles {
                     let task = Task {
                         kernels: first..last,
-                        rows: *from..*to,
+                        part,
                     };
-                    tasks.push((work / tiles.len() as f64, task));
+                    tasks.push((share, task));
                 }
             }
             // Large tasks first: the last ones to finish are small.

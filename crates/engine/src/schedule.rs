@@ -3,7 +3,9 @@
 //! Tiles follow from shapes alone, never from the number of threads.
 
 use crate::fuse::Fused;
-use crate::term::{Origin, Statement};
+use crate::kernels::product::Part;
+use crate::nest::MOST_ROWS;
+use crate::term::{Origin, Position, Statement, Term};
 
 /// Statements that share their rows, in order.
 #[derive(Debug)]
@@ -12,26 +14,28 @@ pub(crate) struct Group {
     pub level: usize,
     /// Positions in the list of statements.
     pub members: Vec<usize>,
+    /// Whether it is one large product, which has tiles of rows and columns to itself.
+    pub alone: bool,
 }
 
 impl Group {
-    /// The borders of its tiles.
-    pub(crate) fn tiles(&self, statements: &[Statement]) -> Vec<(usize, usize)> {
-        let work: f64 = self
-            .members
-            .iter()
-            .map(|place| work(&statements[*place]))
-            .sum();
-        let product = self
-            .members
-            .iter()
-            .any(|place| statements[*place].is_product());
-        let least = if product { PRODUCT_ROWS } else { 1 };
+    /// Its tiles of rows.
+    pub(crate) fn tiles(&self, statements: &[Statement]) -> Vec<Part> {
+        let members = || self.members.iter().map(|place| &statements[*place]);
+        let work: f64 = members().map(work).sum();
+        let least = if members().any(Statement::is_product) {
+            PRODUCT_ROWS
+        } else {
+            1
+        };
         let count = ((work / TILE_WORK) as usize)
             .min(self.rows / least)
             .clamp(1, MOST_TILES);
         (0..count)
-            .map(|tile| (self.rows * tile / count, self.rows * (tile + 1) / count))
+            .map(|tile| Part {
+                rows: self.rows * tile / count..self.rows * (tile + 1) / count,
+                columns: 0..usize::MAX,
+            })
             .collect()
     }
 }
@@ -42,6 +46,21 @@ pub(crate) const TILE_WORK: f64 = 250_000.0;
 const PRODUCT_ROWS: usize = 64;
 /// More tiles than this only repeat the packing of operands.
 const MOST_TILES: usize = 4;
+
+/// Work from which on a product is worth tiles of columns, and a hand-over before and after it.
+const ALONE_WORK: f64 = 2_000_000.0;
+
+/// Whether a statement is a large product with too few rows for tiles of rows alone: these would pack its right
+/// operand once for each tile.
+fn stands_alone(statement: &Statement) -> bool {
+    let batched = statement.body.factors().iter().all(|factor| {
+        matches!(factor, Term::Load(_, positions) if positions.contains(&Position::Axis(0)))
+    });
+    statement.is_product()
+        && work(statement) >= ALONE_WORK
+        && !batched
+        && rows(statement) < MOST_TILES * MOST_ROWS
+}
 
 /// About how many multiplications a statement takes.
 pub(crate) fn work(statement: &Statement) -> f64 {
@@ -63,8 +82,11 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of: Vec<usize> = Vec::new();
     for (place, statement) in fused.statements.iter().enumerate() {
+        let alone = stands_alone(statement);
         let joins = |candidate: usize| {
-            groups[candidate].rows == rows(statement)
+            !alone
+                && !groups[candidate].alone
+                && groups[candidate].rows == rows(statement)
                 && dependences[place].iter().all(|before| {
                     let group = group_of[*before];
                     groups[group].level < groups[candidate].level
@@ -87,6 +109,7 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             rows: rows(statement),
             level,
             members: vec![place],
+            alone,
         });
     }
     groups

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::dense::{self, Dense};
 use super::loops::{Ready, Scratch};
 use super::pool::Pool;
-use super::product;
+use super::product::{self, Part};
 use super::real::Real;
 use crate::memory::ALIGNMENT;
 use crate::nest::Product;
@@ -26,7 +26,7 @@ pub(crate) enum Kernel<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
     pub kernels: Range<usize>,
-    pub rows: Range<usize>,
+    pub part: Part,
 }
 
 /// Tasks that may run side by side.
@@ -38,27 +38,49 @@ pub(crate) struct Stage {
 }
 
 /// The scratch space of each thread; a lock is only ever taken by the thread that owns its entry.
-pub(crate) struct Scratches<T>(Vec<Mutex<Scratch<T>>>);
+pub(crate) struct Scratches<T>(Vec<Mutex<Workspace<T>>>);
+
+/// What one thread works with.
+struct Workspace<T> {
+    loops: Scratch<T>,
+    /// The left operand of a product, laid out anew.
+    left: Vec<T>,
+}
 
 impl<T: Real> Scratches<T> {
-    /// Room for all kernels on so many threads.
-    pub(crate) fn new(threads: usize, kernels: &[Kernel<T>]) -> Self {
+    /// Room for all tasks on so many threads.
+    pub(crate) fn new(threads: usize, kernels: &[Kernel<T>], stages: &[Stage]) -> Self {
         let loops = || {
             kernels.iter().filter_map(|kernel| match kernel {
                 Kernel::Loop(ready) => Some(ready),
                 Kernel::Product(_) | Kernel::Dense(_) => None,
             })
         };
-        let scratch = |_| Mutex::new(Scratch::new(loops()));
-        Self((0..threads).map(scratch).collect())
+        let tasks = stages.iter().flat_map(|stage| &stage.tasks);
+        let left = tasks.flat_map(|task| {
+            kernels[task.kernels.clone()]
+                .iter()
+                .map(|kernel| match kernel {
+                    Kernel::Product(product) => product::scratch_size(product, &task.part),
+                    Kernel::Loop(_) | Kernel::Dense(_) => 0,
+                })
+        });
+        let left = left.max().unwrap_or(0);
+        let workspace = |_| {
+            Mutex::new(Workspace {
+                loops: Scratch::new(loops()),
+                left: vec![T::ZERO; left],
+            })
+        };
+        Self((0..threads).map(workspace).collect())
     }
 
     /// Bytes of the scratch space of one thread.
     pub(crate) fn bytes(&self) -> usize {
         let first = self.0.first().map(Mutex::lock);
-        first.map_or(0, |scratch| {
-            let scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
-            scratch.bytes()
+        first.map_or(0, |workspace| {
+            let workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
+            workspace.loops.bytes() + size_of_val(&*workspace.left)
         })
     }
 }
@@ -133,19 +155,20 @@ impl<T: Real> Arena<T> {
         let shared = Shared(self.elements_mut().as_mut_ptr());
         let run = |worker: usize, number: usize| {
             let task = &stage.tasks[number];
-            let scratch = scratches.0[worker].lock();
-            let mut scratch = scratch.unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (from, to) = (task.rows.start, task.rows.end);
+            let workspace = scratches.0[worker].lock();
+            let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let Workspace { loops, left } = &mut *workspace;
+            let rows = &task.part.rows;
             for number in task.kernels.clone() {
                 // SAFETY: the layout placed everything that the kernels reach within the arena, and the schedule
-                // gives the tasks of a stage disjoint rows of their targets.
+                // gives the tasks of a stage disjoint parts of their targets.
                 watch.watch(number, || unsafe {
                     match &kernels[number] {
                         Kernel::Product(product) => {
-                            product::run(product, shared.address(), from, to);
+                            product::run(product, shared.address(), left.as_mut_ptr(), &task.part);
                         }
                         Kernel::Loop(ready) => {
-                            ready.run(shared.address(), from, to, &mut scratch);
+                            ready.run(shared.address(), rows.start, rows.end, loops);
                         }
                         Kernel::Dense(dense) => dense::run(dense, shared.address()),
                     }
