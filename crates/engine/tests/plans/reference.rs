@@ -27,6 +27,28 @@ fn products_in_every_layout() {
 }
 
 #[test]
+fn large_products_in_every_layout() {
+    // Past the sizes at which a product gets tiles of its own, columns of one call and a deep left operand.
+    for (rows, columns, depth) in [(150, 530, 130), (70, 40, 1100), (2060, 33, 40)] {
+        let sizes = [("I", rows), ("J", columns), ("K", depth)];
+        for text in [
+            "A[I, K]; B[K, J]\nY = A @ B",
+            "A[K, I]; B[K, J]\nY = A.T @ B",
+            "A[I, K]; B[J, K]\nY = A @ B.T",
+            "A[K, I]; B[J, K]\nY = A.T @ B.T",
+        ] {
+            agrees(text, &sizes, &["Y"]);
+        }
+    }
+    agrees_after_update(
+        "W[N, M]; X[S, M]; D[S, N]; r[]\nV = W - r * (D.T @ X)",
+        &[("N", 140), ("M", 90), ("S", 600)],
+        &[],
+        &[("W", "V")],
+    );
+}
+
+#[test]
 fn batched_and_many_axed_products() {
     let sizes = [("B", 4), ("I", 6), ("J", 5), ("K", 7), ("L", 3)];
     for text in [
