@@ -28,28 +28,50 @@ pub enum Activation {
     Gelu,
 }
 
-/// A linear layer, its weights inputs × outputs: then neither the forward product nor the update transposes what it packs.
+/// A linear layer. Weights are inputs × outputs: then neither the forward product nor the update transposes what it packs. The last layer
+/// is narrow: its weights are outputs × inputs and its values classes × samples, so that the products' vectors run along the long axes;
+/// that is two to three times as fast for ten classes.
 struct Layer {
     inputs: usize,
     outputs: usize,
+    last: bool,
     weights: Vec<f32>,
     bias: Vec<f32>,
 }
 
-/// What a layer computes for all samples, row by row.
-#[derive(Default)]
+impl Layer {
+    /// Inputs × outputs.
+    fn matrix(&self) -> MatRef<'_, f32> {
+        if self.last {
+            MatRef::from_column_major_slice(&self.weights, self.inputs, self.outputs)
+        } else {
+            MatRef::from_row_major_slice(&self.weights, self.inputs, self.outputs)
+        }
+    }
+
+    /// Where a weight of the networks' programs, outputs × inputs, stands.
+    fn place(&self, place: usize) -> usize {
+        if self.last {
+            place
+        } else {
+            place % self.inputs * self.outputs + place / self.inputs
+        }
+    }
+}
+
+/// What a layer computes, row by row, in the last layer column by column for each thread's samples.
 struct Values {
     /// The activation, or the scores of the last layer.
     output: Vec<f32>,
     /// The gradient with respect to what the activation is taken of.
     cotangent: Vec<f32>,
-    /// The activation's derivative, where the activation does not give it.
+    /// The activation's derivative, where the activation does not give it; in the last layer, room to work in.
     derivative: Vec<f32>,
-    /// The columns' sums of the cotangent, for each thread.
+    /// The sums of the cotangent over each thread's samples.
     sums: [Vec<f32>; 2],
 }
 
-/// One thread's rows of a layer's values.
+/// One thread's samples of a layer's values.
 #[derive(Default)]
 struct Rows<'a> {
     output: &'a mut [f32],
@@ -82,16 +104,19 @@ impl ByHand {
         threads: usize,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         assert!(widths.len() <= MOST_LAYERS, "too many layers");
-        let layer = |pair: &[usize]| Layer {
+        let last = widths.len() - 2;
+        let layer = |(number, pair): (usize, &[usize])| Layer {
             inputs: pair[0],
             outputs: pair[1],
+            last: number == last,
             weights: vec![0.0; pair[0] * pair[1]],
             bias: vec![0.0; pair[1]],
         };
-        let values = |outputs: &usize| Values {
+        let values = |(number, outputs): (usize, &usize)| Values {
             output: vec![0.0; batch * outputs],
             cotangent: vec![0.0; batch * outputs],
             derivative: match activation {
+                _ if number == last => vec![0.0; 2 * batch],
                 Activation::Gelu => vec![0.0; batch * outputs],
                 Activation::Tanh | Activation::Relu => Vec::new(),
             },
@@ -103,8 +128,8 @@ impl ByHand {
             .sum();
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         Ok(Self {
-            layers: widths.windows(2).map(layer).collect(),
-            values: widths[1..].iter().map(values).collect(),
+            layers: widths.windows(2).enumerate().map(layer).collect(),
+            values: widths[1..].iter().enumerate().map(values).collect(),
             activation,
             rate,
             batch,
@@ -125,8 +150,8 @@ impl ByHand {
     pub fn set_layer(&mut self, number: usize, weights: &[f32], bias: &[f32]) {
         let layer = &mut self.layers[number];
         for (place, value) in weights.iter().enumerate() {
-            let (output, input) = (place / layer.inputs, place % layer.inputs);
-            layer.weights[input * layer.outputs + output] = *value;
+            let place = layer.place(place);
+            layer.weights[place] = *value;
         }
         layer.bias.copy_from_slice(bias);
     }
@@ -134,11 +159,10 @@ impl ByHand {
     /// A layer's weights, outputs × inputs.
     pub fn weights(&self, number: usize) -> Vec<f32> {
         let layer = &self.layers[number];
-        let value = |place| {
-            let (output, input) = (place / layer.inputs, place % layer.inputs);
-            layer.weights[input * layer.outputs + output]
-        };
-        (0..layer.weights.len()).map(value).collect()
+        let places = 0..layer.weights.len();
+        places
+            .map(|place| layer.weights[layer.place(place)])
+            .collect()
     }
 
     /// Takes the samples, row by row, and their labels.
@@ -184,12 +208,13 @@ impl ByHand {
             arch: self.arch,
         };
         self.loss = forward.run(&self.samples, &self.labels, &mut rows);
-        let (mut weights, _) = halves(&mut self.layers, |inputs| inputs);
+        let (mut weights, _) = halves(&mut self.layers, |layer| layer.inputs);
         let update = Update {
             values: &self.values,
             samples: &self.samples,
             rate: self.rate,
             batch,
+            half: batch,
         };
         update.run(&mut weights, 0);
         self.update_bias();
@@ -212,10 +237,13 @@ impl ByHand {
             || forward.run(other_samples, other_labels, &mut second),
         );
         self.loss = loss + other;
-        let middle = |inputs: usize| {
-            (inputs / 2)
-                .next_multiple_of(elementwise::LANES)
-                .min(inputs)
+        let middle = |layer: &Layer| {
+            if layer.last {
+                // It is small, and its rows do not lie together.
+                layer.inputs
+            } else {
+                layer.inputs / 2
+            }
         };
         let (mut first, mut second) = halves(&mut self.layers, middle);
         let update = Update {
@@ -223,6 +251,7 @@ impl ByHand {
             samples: &self.samples,
             rate: self.rate,
             batch,
+            half,
         };
         rayon::join(|| update.run(&mut first, 0), || update.run(&mut second, 1));
         self.update_bias();
@@ -258,14 +287,14 @@ fn split(
     both
 }
 
-/// The weights of the first inputs of each layer, as many as `cut` says, and those of the others.
+/// The weights of the first inputs of each layer, as many as `cut` says, and those of the others. The last layer is cut nowhere.
 fn halves(
     layers: &mut [Layer],
-    cut: impl Fn(usize) -> usize,
+    cut: impl Fn(&Layer) -> usize,
 ) -> ([&mut [f32]; MOST_LAYERS], [&mut [f32]; MOST_LAYERS]) {
     let mut both = <([&mut [f32]; MOST_LAYERS], [&mut [f32]; MOST_LAYERS])>::default();
     for ((layer, first), second) in layers.iter_mut().zip(&mut both.0).zip(&mut both.1) {
-        let rows = cut(layer.inputs);
+        let rows = cut(layer);
         (*first, *second) = layer.weights.split_at_mut(rows * layer.outputs);
     }
     both
@@ -290,9 +319,13 @@ impl Forward<'_> {
             let input = before.last().map_or(samples, |rows| &*rows.output);
             let rows = &mut after[0];
             let input = MatRef::from_row_major_slice(input, count, layer.inputs);
-            let weights = MatRef::from_row_major_slice(&layer.weights, layer.inputs, layer.outputs);
-            let output = MatMut::from_row_major_slice_mut(&mut *rows.output, count, layer.outputs);
-            matmul(output, Accum::Replace, input, weights, 1.0, Par::Seq);
+            let output = &mut *rows.output;
+            let output = if number < last {
+                MatMut::from_row_major_slice_mut(output, count, layer.outputs)
+            } else {
+                MatMut::from_column_major_slice_mut(output, count, layer.outputs)
+            };
+            matmul(output, Accum::Replace, input, layer.matrix(), 1.0, Par::Seq);
             if number < last {
                 let bias = layer.bias.as_slice();
                 match self.activation {
@@ -320,24 +353,22 @@ impl Forward<'_> {
             scores: top.output,
             cotangent: top.cotangent,
             sums: top.sums,
+            scratch: top.derivative,
         });
         for number in (1..=last).rev() {
             let layer = &self.layers[number];
             let (before, after) = rows.split_at_mut(number);
             let rows = &mut before[number - 1];
-            let cotangent =
-                MatRef::from_row_major_slice(&*after[0].cotangent, count, layer.outputs);
-            let weights = MatRef::from_row_major_slice(&layer.weights, layer.inputs, layer.outputs);
+            let cotangent = &*after[0].cotangent;
+            let cotangent = if number < last {
+                MatRef::from_row_major_slice(cotangent, count, layer.outputs)
+            } else {
+                MatRef::from_column_major_slice(cotangent, count, layer.outputs)
+            };
+            let weights = layer.matrix().transpose();
             let target =
                 MatMut::from_row_major_slice_mut(&mut *rows.cotangent, count, layer.inputs);
-            matmul(
-                target,
-                Accum::Replace,
-                cotangent,
-                weights.transpose(),
-                1.0,
-                Par::Seq,
-            );
+            matmul(target, Accum::Replace, cotangent, weights, 1.0, Par::Seq);
             let derivative: &[f32] = match self.activation {
                 Activation::Gelu => rows.derivative,
                 Activation::Tanh | Activation::Relu => rows.output,
@@ -359,14 +390,20 @@ struct Update<'a> {
     samples: &'a [f32],
     rate: f32,
     batch: usize,
+    /// The first thread's samples.
+    half: usize,
 }
 
 impl Update<'_> {
     /// Updates the first rows of all weights (`side` 0) or the last ones (1).
     fn run(&self, weights: &mut [&mut [f32]; MOST_LAYERS], side: usize) {
+        let last = self.values.len() - 1;
         for (number, (values, weights)) in self.values.iter().zip(weights).enumerate() {
             let outputs = values.cotangent.len() / self.batch;
             let rows = weights.len() / outputs;
+            if rows == 0 {
+                continue;
+            }
             let input = match number {
                 0 => self.samples,
                 _ => &self.values[number - 1].output,
@@ -374,10 +411,22 @@ impl Update<'_> {
             let inputs = input.len() / self.batch;
             let from = if side == 0 { 0 } else { inputs - rows };
             let input = MatRef::from_row_major_slice(input, self.batch, inputs);
-            let cotangent = MatRef::from_row_major_slice(&values.cotangent, self.batch, outputs);
-            let weights = MatMut::from_row_major_slice_mut(weights, rows, outputs);
             let input = input.subcols(from, rows).transpose();
-            matmul(weights, Accum::Add, input, cotangent, -self.rate, Par::Seq);
+            if number < last {
+                let cotangent =
+                    MatRef::from_row_major_slice(&values.cotangent, self.batch, outputs);
+                let weights = MatMut::from_row_major_slice_mut(weights, rows, outputs);
+                matmul(weights, Accum::Add, input, cotangent, -self.rate, Par::Seq);
+                continue;
+            }
+            let (first, second) = values.cotangent.split_at(self.half * outputs);
+            for (cotangent, from) in [(first, 0), (second, self.half)] {
+                let count = cotangent.len() / outputs;
+                let input = input.subcols(from, count);
+                let cotangent = MatRef::from_column_major_slice(cotangent, count, outputs);
+                let weights = MatMut::from_column_major_slice_mut(weights, rows, outputs);
+                matmul(weights, Accum::Add, input, cotangent, -self.rate, Par::Seq);
+            }
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The element-wise parts of the step written by hand: bias and activation in one pass, cross-entropy in one pass over sixteen samples
-//! at a time. Each loop is a value whose `with_simd` `pulp` compiles for the processor's vector instructions: a closure would be
+//! The element-wise parts of the step written by hand: bias and activation in one pass, cross-entropy with a lane for each sample. Each loop is a value whose `with_simd` `pulp` compiles for the processor's vector instructions: a closure would be
 //! called instead of compiled in. Nothing here multiplies matrices.
 
 #![allow(
@@ -11,7 +10,7 @@ use pulp::{Simd, WithSimd};
 
 use super::Activation;
 
-/// Samples that the cross-entropy looks at together.
+/// Numbers of a vector.
 pub const LANES: usize = 16;
 
 /// e to the power x for numbers up to 88: a power of two, and Taylor's polynomial within half a binary logarithm of zero.
@@ -155,7 +154,8 @@ impl Backward<'_> {
     }
 }
 
-/// The loss of some samples, the cotangent of their scores and its columns' sums.
+/// The loss of some samples, the cotangent of their scores and its rows' sums; scores and cotangent are classes × samples: every sample is a
+/// lane, and nothing depends on the number of classes.
 pub struct CrossEntropy<'a> {
     pub bias: &'a [f32],
     pub labels: &'a [u32],
@@ -163,6 +163,8 @@ pub struct CrossEntropy<'a> {
     pub scores: &'a mut [f32],
     pub cotangent: &'a mut [f32],
     pub sums: &'a mut [f32],
+    /// Room for two numbers for each sample.
+    pub scratch: &'a mut [f32],
 }
 
 impl WithSimd for CrossEntropy<'_> {
@@ -170,72 +172,55 @@ impl WithSimd for CrossEntropy<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f32 {
-        self.sums.fill(0.0);
-        let size = LANES * self.bias.len();
+        let count = self.labels.len();
+        let (greatest, total) = self.scratch.split_at_mut(count);
+        greatest.fill(f32::MIN);
+        total.fill(0.0);
+        for (scores, bias) in self.scores.chunks_exact_mut(count).zip(self.bias) {
+            for (score, greatest) in scores.iter_mut().zip(&mut *greatest) {
+                *score += bias;
+                *greatest = greatest.max(*score);
+            }
+        }
+        let scores = self.scores.chunks_exact(count);
+        for (powers, scores) in self.cotangent.chunks_exact_mut(count).zip(scores) {
+            let samples = powers.iter_mut().zip(scores);
+            for (((power, score), greatest), total) in samples.zip(&*greatest).zip(&mut *total) {
+                *power = exp(score - greatest);
+                *total += *power;
+            }
+        }
+        for (greatest, total) in greatest.iter_mut().zip(&mut *total) {
+            *greatest += log(*total);
+            *total = self.scale / *total;
+        }
+        for (row, sum) in self.cotangent.chunks_exact_mut(count).zip(&mut *self.sums) {
+            for (slot, factor) in row.iter_mut().zip(&*total) {
+                *slot *= factor;
+            }
+            *sum = add(row);
+        }
         let mut loss = 0.0;
-        let blocks = self.scores.chunks_mut(size);
-        let blocks = blocks.zip(self.cotangent.chunks_mut(size));
-        for ((scores, cotangent), labels) in blocks.zip(self.labels.chunks(LANES)) {
-            loss += block(
-                self.bias,
-                labels,
-                self.scale,
-                [scores, cotangent, &mut *self.sums],
-            );
+        for (sample, (label, logarithm)) in self.labels.iter().zip(&*greatest).enumerate() {
+            let label = *label as usize;
+            loss += logarithm - self.scores[label * count + sample];
+            self.cotangent[label * count + sample] -= self.scale;
+            self.sums[label] -= self.scale;
         }
         loss * self.scale
     }
 }
 
+/// The sum of a row, as many partial sums side by side.
 #[inline(always)]
-fn block(bias: &[f32], labels: &[u32], scale: f32, parts: [&mut [f32]; 3]) -> f32 {
-    let [scores, cotangent, sums] = parts;
-    let classes = bias.len();
-    let mut greatest = [f32::MIN; LANES];
-    let mut total = [0.0_f32; LANES];
-    for (row, greatest) in scores.chunks_exact_mut(classes).zip(&mut greatest) {
-        for (score, bias) in row.iter_mut().zip(bias) {
-            *score += bias;
-            *greatest = greatest.max(*score);
+fn add(row: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let blocks = row.chunks_exact(LANES);
+    let rest: f32 = blocks.remainder().iter().sum();
+    for block in blocks {
+        for (sum, value) in sums.iter_mut().zip(block) {
+            *sum += value;
         }
     }
-    for (row, greatest) in scores
-        .chunks_exact(classes)
-        .zip(&greatest)
-        .zip(cotangent.chunks_exact_mut(classes))
-        .map(|((row, greatest), powers)| ((row, powers), greatest))
-    {
-        let (row, powers) = row;
-        for (power, score) in powers.iter_mut().zip(row) {
-            *power = score - greatest;
-        }
-    }
-    for power in cotangent.iter_mut() {
-        *power = exp(*power);
-    }
-    for (row, total) in cotangent.chunks_exact(classes).zip(&mut total) {
-        *total = row.iter().sum();
-    }
-    let mut losses = [0.0_f32; LANES];
-    let mut factors = [0.0_f32; LANES];
-    for lane in 0..LANES {
-        losses[lane] = log(total[lane].max(1.0)) + greatest[lane];
-        factors[lane] = scale / total[lane].max(1.0);
-    }
-    let mut loss = 0.0;
-    let rows = scores
-        .chunks_exact(classes)
-        .zip(cotangent.chunks_exact_mut(classes));
-    for (lane, ((scores, row), label)) in rows.zip(labels).enumerate() {
-        let label = *label as usize;
-        loss += losses[lane] - scores[label];
-        for slot in row.iter_mut() {
-            *slot *= factors[lane];
-        }
-        row[label] -= scale;
-        for (sum, slot) in sums.iter_mut().zip(&*row) {
-            *sum += slot;
-        }
-    }
-    loss
+    sums.iter().sum::<f32>() + rest
 }
