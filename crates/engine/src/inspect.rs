@@ -9,7 +9,7 @@ use backprove_calculus::functions::MatrixValue;
 use crate::block::{Block, Operation, Value};
 use crate::fuse::Fused;
 use crate::memory::Layout;
-use crate::nest::Product;
+use crate::product::Product;
 use crate::schedule::Group;
 use crate::term::{ArrayId, Binary, Combine, Origin, Printed, Statement, Term, Unary, letter};
 
@@ -239,7 +239,8 @@ pub(crate) struct Inspector<'a> {
 
 impl Inspector<'_> {
     pub(crate) fn product(&self, statement: &Statement, product: &Product) -> KernelReport {
-        let times: usize = product.loops.iter().map(|outer| outer.extent).product();
+        let around = product.batch.0.iter().chain(&product.loops);
+        let times: usize = around.map(|outer| outer.extent).product();
         let flat: f64 = product.shape.iter().map(|extent| *extent as f64).product();
         let mut report = self.kernel(KernelKind::Product, &[statement]);
         report.shape = product.shape.to_vec();

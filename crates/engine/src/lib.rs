@@ -15,6 +15,7 @@ mod lower;
 mod memory;
 mod nest;
 mod plan;
+mod product;
 mod schedule;
 mod stabilise;
 mod term;

@@ -13,12 +13,22 @@ pub(crate) struct Layout {
     offsets: HashMap<ArrayId, usize>,
     /// The size of the arena.
     pub size: usize,
+    /// Arrays that nothing outside one group reads: a thread holds a strip of their rows at a time, and these are the
+    /// places among what a thread has to itself.
+    locals: HashMap<ArrayId, usize>,
+    /// The size of what a thread has to itself.
+    pub local_size: usize,
 }
 
 impl Layout {
     /// Where the array starts; `None` if no statement needs it.
     pub(crate) fn offset(&self, array: ArrayId) -> Option<usize> {
         self.offsets.get(&array).copied()
+    }
+
+    /// Where the strip of an array starts that a thread holds; `None` for one in the arena.
+    pub(crate) fn local(&self, array: ArrayId) -> Option<usize> {
+        self.locals.get(&array).copied()
     }
 }
 
@@ -45,73 +55,140 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
             level_of[*member] = group.level;
         }
     }
-    let homes = homes(fused, groups, &level_of);
+    let locals = locals(fused, groups);
+    let homes = homes(fused, groups, &level_of, &locals);
     let home = |array: ArrayId| homes.get(&array).copied().unwrap_or(array);
-    let mut spans: HashMap<ArrayId, Span> = HashMap::new();
-    let mut extend = |array: ArrayId, first: usize, last: usize| {
-        let size = fused.arrays[array.0].len().next_multiple_of(ALIGNMENT);
-        let array = home(array);
-        let span = spans.entry(array).or_insert(Span {
+    let mut spans = Spans::default();
+    for (place, array) in fused.arrays.iter().enumerate() {
+        if array.origin == Origin::Input {
+            spans.extend(ArrayId(place), array.len(), 0, end);
+        }
+    }
+    for (place, statement) in fused.statements.iter().enumerate() {
+        let level = level_of[place];
+        let mut extend = |array: ArrayId, last: usize| {
+            if !locals.contains_key(&array) {
+                let size = fused.arrays[array.0].len();
+                spans.extend(home(array), size, level, last);
+            }
+        };
+        let kept = fused.kept.contains(&statement.target);
+        extend(statement.target, if kept { end } else { level });
+        for array in statement.reads() {
+            extend(array, level);
+        }
+    }
+    let (mut offsets, size) = spans.place();
+    let mut local_offsets = HashMap::new();
+    let mut local_size = 0;
+    for group in groups {
+        let mut spans = Spans::default();
+        for (turn, member) in group.members.iter().enumerate() {
+            let statement = &fused.statements[*member];
+            for array in statement.reads().into_iter().chain([statement.target]) {
+                if let Some(size) = locals.get(&array) {
+                    spans.extend(home(array), *size, turn, turn);
+                }
+            }
+        }
+        let (offsets, size) = spans.place();
+        local_offsets.extend(offsets);
+        local_size = local_size.max(size);
+    }
+    for place in 0..fused.arrays.len() {
+        let array = ArrayId(place);
+        for offsets in [&mut offsets, &mut local_offsets] {
+            if let Some(offset) = offsets.get(&home(array)).copied() {
+                offsets.insert(array, offset);
+            }
+        }
+    }
+    Layout {
+        offsets,
+        size,
+        locals: local_offsets,
+        local_size,
+    }
+}
+
+/// The arrays of which a thread holds a strip at a time, and the elements of that.
+fn locals(fused: &Fused, groups: &[Group]) -> HashMap<ArrayId, usize> {
+    let mut locals = HashMap::new();
+    for group in groups {
+        if group.strip >= group.rows {
+            continue;
+        }
+        for member in &group.members {
+            let target = fused.statements[*member].target;
+            let reads = |place: &usize| fused.statements[*place].reads().contains(&target);
+            let own = fused.arrays[target.0].origin != Origin::Input
+                && fused.overwrites(target).is_none()
+                && !fused.kept.contains(&target)
+                && (0..fused.statements.len())
+                    .filter(reads)
+                    .all(|place| group.members.contains(&place));
+            if own {
+                let row = fused.arrays[target.0].len() / group.rows;
+                locals.insert(target, row * group.strip);
+            }
+        }
+    }
+    locals
+}
+
+/// When the arrays live that are to be placed.
+#[derive(Default)]
+struct Spans(HashMap<ArrayId, Span>);
+
+impl Spans {
+    fn extend(&mut self, array: ArrayId, size: usize, first: usize, last: usize) {
+        let span = self.0.entry(array).or_insert(Span {
             array,
-            size,
+            size: size.next_multiple_of(ALIGNMENT),
             first,
             last,
         });
         span.first = span.first.min(first);
         span.last = span.last.max(last);
-    };
-    for (place, array) in fused.arrays.iter().enumerate() {
-        if array.origin == Origin::Input {
-            extend(ArrayId(place), 0, end);
-        }
     }
-    for (place, statement) in fused.statements.iter().enumerate() {
-        let level = level_of[place];
-        let last = if fused.kept.contains(&statement.target) {
-            end
-        } else {
-            level
-        };
-        extend(statement.target, level, last);
-        for array in statement.reads() {
-            extend(array, level, level);
-        }
-    }
-    // A kept array may be an input as well; large ones first leave the fewest gaps.
-    let mut spans: Vec<Span> = spans.into_values().collect();
-    spans.sort_by_key(|span| (std::cmp::Reverse(span.size), span.array));
-    let mut placed: Vec<(usize, Span)> = Vec::new();
-    let mut offsets = HashMap::new();
-    let mut size = 0;
-    for span in spans {
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|(_, other)| other.first <= span.last && span.first <= other.last)
-            .map(|(offset, other)| (*offset, offset + other.size))
-            .collect();
-        taken.sort_unstable();
-        let mut offset = 0;
-        for (from, to) in taken {
-            if from >= offset + span.size {
-                break;
+
+    /// A place for each array, and the size of all.
+    fn place(self) -> (HashMap<ArrayId, usize>, usize) {
+        // Large ones first leave the fewest gaps.
+        let mut spans: Vec<Span> = self.0.into_values().collect();
+        spans.sort_by_key(|span| (std::cmp::Reverse(span.size), span.array));
+        let mut placed: Vec<(usize, Span)> = Vec::new();
+        let mut offsets = HashMap::new();
+        let mut size = 0;
+        for span in spans {
+            let mut taken: Vec<(usize, usize)> = placed
+                .iter()
+                .filter(|(_, other)| other.first <= span.last && span.first <= other.last)
+                .map(|(offset, other)| (*offset, offset + other.size))
+                .collect();
+            taken.sort_unstable();
+            let mut offset = 0;
+            for (from, to) in taken {
+                if from >= offset + span.size {
+                    break;
+                }
+                offset = offset.max(to);
             }
-            offset = offset.max(to);
+            size = size.max(offset + span.size);
+            offsets.insert(span.array, offset);
+            placed.push((offset, span));
         }
-        size = size.max(offset + span.size);
-        offsets.insert(span.array, offset);
-        placed.push((offset, span));
+        (offsets, size)
     }
-    for place in 0..fused.arrays.len() {
-        let array = ArrayId(place);
-        if let Some(offset) = offsets.get(&home(array)).copied() {
-            offsets.insert(array, offset);
-        }
-    }
-    Layout { offsets, size }
 }
 
 /// For arrays that take another one's place, that one.
-fn homes(fused: &Fused, groups: &[Group], level_of: &[usize]) -> HashMap<ArrayId, ArrayId> {
+fn homes(
+    fused: &Fused,
+    groups: &[Group],
+    level_of: &[usize],
+    locals: &HashMap<ArrayId, usize>,
+) -> HashMap<ArrayId, ArrayId> {
     let mut homes: HashMap<ArrayId, ArrayId> = fused.replaces.clone();
     for group in groups {
         for (turn, member) in group.members.iter().enumerate() {
@@ -126,6 +203,7 @@ fn homes(fused: &Fused, groups: &[Group], level_of: &[usize]) -> HashMap<ArrayId
                     && fused.overwrites(*array).is_none()
                     && !fused.kept.contains(array)
                     && known.shape == statement.extents
+                    && locals.contains_key(array) == locals.contains_key(&target)
                     && statement.reads_in_place(*array)
                     && fused.statements.iter().enumerate().all(|(place, other)| {
                         let earlier = group.members.iter().position(|other| *other == place);

@@ -1,22 +1,39 @@
-//! From statements to loop nests and matrix products with strides: the order of the axes, which of them
-//! merge, and where each operand lies. Nothing here runs anything.
+//! From statements to loop nests with strides: the order of the axes, which of them merge, and where each operand
+//! lies. Nothing here runs anything.
 
-use crate::block::{Block, Place, Value};
+use crate::block::{Block, Place as At, Value};
 use crate::kernels::dense::Dense;
-use crate::kernels::product::Part;
 use crate::memory::Layout;
-use crate::term::{Array, ArrayId, Combine, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Combine, Statement, Term};
 
 /// A loop nest over blocks.
 #[derive(Debug)]
 pub(crate) struct Nest {
     /// The extents of the axes, outermost first; at least one.
     pub extents: Vec<usize>,
-    /// Which axis the rows of a tile restrict, and how many of its elements make a row.
-    pub rows: Option<(usize, usize)>,
+    pub rows: Rows,
     pub values: Vec<Step>,
     pub registers: usize,
     pub output: Output,
+}
+
+/// What the rows of a tile restrict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Nothing: there is one row.
+    One,
+    /// All axes but the last, taken as one; so many of its steps make a row.
+    Outer(usize),
+    /// The last axis; so many of its elements make a row.
+    Inner(usize),
+}
+
+/// Where an array lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub offset: usize,
+    /// For an array that a thread holds a strip of: elements of one row of a tile.
+    pub local: Option<usize>,
 }
 
 /// How a value of the block comes about.
@@ -26,14 +43,14 @@ pub(crate) struct Step {
     pub value: Value,
     /// For loads: where, and how far apart along each axis.
     pub access: Access,
-    /// The arena offset to which the value may be written at once instead of to its register.
-    pub direct: Option<usize>,
+    /// Where the value may be written at once instead of to its register.
+    pub direct: Option<Place>,
 }
 
 /// Where an array is read.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
-    pub offset: usize,
+    pub place: Place,
     pub strides: Vec<usize>,
     /// The strides are those of a dense row-major array over the nest's axes.
     pub dense: bool,
@@ -50,18 +67,15 @@ pub(crate) enum Output {
     Rows {
         value: usize,
         combine: Combine,
-        offset: usize,
+        place: Place,
         rows_per_element: usize,
-        /// Elements of the target in one row of a tile.
-        row_size: usize,
     },
     /// One value is combined across so many rows, element by element of the last axis.
     Columns {
         value: usize,
         combine: Combine,
-        offset: usize,
+        place: Place,
         rows_per_element: usize,
-        row_size: usize,
     },
 }
 
@@ -69,13 +83,15 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) struct Store {
     pub value: usize,
-    pub offset: usize,
+    pub place: Place,
 }
 
 /// What the nests need to know about arrays.
 pub(crate) struct Places<'a> {
     pub arrays: &'a [Array],
     pub layout: &'a Layout,
+    /// Leading axes of the targets that make up the rows of tiles.
+    pub prefix: usize,
 }
 
 impl Places<'_> {
@@ -83,18 +99,34 @@ impl Places<'_> {
         self.layout.offset(array).unwrap_or(0)
     }
 
-    fn strides(&self, array: ArrayId, places: &[Place], axes: usize) -> (Vec<usize>, usize) {
+    pub(crate) fn place(&self, array: ArrayId) -> Place {
+        match self.layout.local(array) {
+            Some(offset) => {
+                let row = &self.arrays[array.0].shape[self.prefix..];
+                Place {
+                    offset,
+                    local: Some(row.iter().product()),
+                }
+            }
+            None => Place {
+                offset: self.offset(array),
+                local: None,
+            },
+        }
+    }
+
+    fn strides(&self, array: ArrayId, places: &[At], axes: usize) -> (Vec<usize>, Place) {
         let mut strides = vec![0; axes];
-        let mut offset = self.offset(array);
+        let mut lies = self.place(array);
         let own = self.arrays[array.0].strides();
         for (place, stride) in places.iter().zip(own) {
             match place {
-                Place::Axis(axis) => strides[*axis] += stride,
-                Place::Literal(value) => offset += value * stride,
-                Place::Value(_) => {}
+                At::Axis(axis) => strides[*axis] += stride,
+                At::Literal(value) => lies.offset += value * stride,
+                At::Value(_) => {}
             }
         }
-        (strides, offset)
+        (strides, lies)
     }
 }
 
@@ -141,10 +173,10 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         let mut access = Access::default();
         match value {
             Value::Load(array, at) => {
-                (access.strides, access.offset) = places.strides(*array, at, axes);
+                (access.strides, access.place) = places.strides(*array, at, axes);
                 let shape = &places.arrays[array.0];
                 for (axis, (place, stride)) in at.iter().zip(shape.strides()).enumerate() {
-                    if let Place::Value(value) = place {
+                    if let At::Value(value) = place {
                         access.computed.push((*value, stride, shape.shape[axis]));
                     }
                 }
@@ -154,10 +186,8 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         }
         accesses.push(access);
     }
-    let order = order(first, &accesses);
-    let target = &places.arrays[first.target.0];
-    let row_size = |array: &Array| array.len() / array.shape.first().copied().unwrap_or(1);
-    let nest = collapse(first, &order, &mut accesses, &fixed_axes);
+    let order = order(first, &accesses, places.prefix);
+    let nest = collapse(first, &order, &mut accesses, &fixed_axes, places.prefix);
     let renumbered = |value: &Value| match value {
         Value::Coordinate(axis) => {
             let image = nest.images[*axis];
@@ -178,9 +208,7 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
             let suffix: Vec<usize> = (0..nest.extents.len())
                 .map(|axis| nest.extents[axis + 1..].iter().product())
                 .collect();
-            access.dense = matches!(value, Value::Load(..))
-                && access.strides == suffix
-                && nest.rows.is_none_or(|(axis, _)| axis == 0);
+            access.dense = matches!(value, Value::Load(..)) && access.strides == suffix;
             Step {
                 register: *register,
                 value: renumbered(value),
@@ -191,26 +219,25 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         .collect();
     let output = if first.is_map() {
         for (statement, value) in statements.iter().zip(&block.results) {
-            let offset = places.offset(statement.target);
+            let place = places.place(statement.target);
             let size = places.arrays[statement.target.0].len();
-            if writes_directly(&values, *value, offset, size, places) {
-                values[*value].direct = Some(offset);
+            if writes_directly(&values, *value, place, size, places) {
+                values[*value].direct = Some(place);
             }
         }
         let stores = statements.iter().zip(&block.results);
         let stores = stores
             .filter(|(statement, value)| {
-                values[**value].direct != Some(places.offset(statement.target))
+                values[**value].direct != Some(places.place(statement.target))
             })
             .map(|(statement, value)| Store {
                 value: *value,
-                offset: places.offset(statement.target),
+                place: places.place(statement.target),
             });
         Output::Store(stores.collect())
     } else {
         let value = block.results[0];
-        let (combine, offset) = (first.combine, places.offset(first.target));
-        let row_size = row_size(target);
+        let (combine, place) = (first.combine, places.place(first.target));
         let extents = nest.extents.iter().zip(&nest.classes);
         let reduced = extents.filter(|(_, class)| **class == Class::Reduced);
         let reduced: usize = reduced.map(|(extent, _)| extent).product();
@@ -218,18 +245,16 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
             Output::Columns {
                 value,
                 combine,
-                offset,
+                place,
                 rows_per_element: reduced,
-                row_size,
             }
         } else {
             let inner = nest.extents.last().copied().unwrap_or(1);
             Output::Rows {
                 value,
                 combine,
-                offset,
+                place,
                 rows_per_element: reduced / inner,
-                row_size,
             }
         }
     };
@@ -247,7 +272,7 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
 fn writes_directly(
     values: &[Step],
     value: usize,
-    offset: usize,
+    place: Place,
     size: usize,
     places: &Places<'_>,
 ) -> bool {
@@ -256,8 +281,11 @@ fn writes_directly(
     }
     let overlaps = |step: &Step| match &step.value {
         Value::Load(array, _) => {
-            let start = places.offset(*array);
-            start < offset + size && offset < start + places.arrays[array.0].len()
+            let other = places.place(*array);
+            let start = other.offset;
+            other.local.is_some() == place.local.is_some()
+                && start < place.offset + size
+                && place.offset < start + places.arrays[array.0].len()
         }
         _ => false,
     };
@@ -272,7 +300,7 @@ fn writes_directly(
 }
 
 /// The order of the axes and their classes.
-fn order(statement: &Statement, accesses: &[Access]) -> Vec<(usize, Class)> {
+fn order(statement: &Statement, accesses: &[Access], prefix: usize) -> Vec<(usize, Class)> {
     let rank = statement.rank;
     let mut order: Vec<(usize, Class)> = (0..rank).map(|axis| (axis, Class::Outer)).collect();
     if statement.is_map() {
@@ -297,8 +325,12 @@ fn order(statement: &Statement, accesses: &[Access]) -> Vec<(usize, Class)> {
         reduced.sort_by_key(|axis| std::cmp::Reverse(largest.strides[*axis]));
     }
     let best = reduced.iter().map(|axis| contiguous(*axis)).max();
-    let across =
-        rank > 0 && statement.extents[rank - 1] > 1 && contiguous(rank - 1) > best.unwrap_or(0);
+    // The rows of a tile restrict the outer axes or the inner one, not parts of both.
+    let whole = rank > prefix || rank == 1;
+    let across = rank > 0
+        && whole
+        && statement.extents[rank - 1] > 1
+        && contiguous(rank - 1) > best.unwrap_or(0);
     let reduced = reduced.into_iter().map(|axis| (axis, Class::Reduced));
     if across {
         order.pop();
@@ -313,9 +345,37 @@ fn order(statement: &Statement, accesses: &[Access]) -> Vec<(usize, Class)> {
 struct Collapsed {
     extents: Vec<usize>,
     classes: Vec<Class>,
-    rows: Option<(usize, usize)>,
+    rows: Rows,
     /// Where each axis of the statement went; only axes that stand alone are asked for.
     images: Vec<Option<usize>>,
+}
+
+/// An axis of the nest while neighbours are merged.
+struct Merged {
+    extent: usize,
+    class: Class,
+    /// Whether it is one of the axes that make up the rows of tiles.
+    leads: bool,
+    alone: bool,
+    strides: Vec<Option<usize>>,
+}
+
+impl Merged {
+    /// Whether every operand walks this axis and the next as one.
+    fn continues(&self, next: &Self) -> bool {
+        let strides = self.strides.iter().zip(&next.strides);
+        let as_one = |(outer, inner): (&Option<usize>, &Option<usize>)| match (outer, inner) {
+            (Some(outer), Some(inner)) => *outer == inner * next.extent,
+            _ => true,
+        };
+        !self.alone && !next.alone && self.class == next.class && strides.into_iter().all(as_one)
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.extent *= next.extent;
+        self.leads &= next.leads;
+        self.strides = next.strides;
+    }
 }
 
 /// Drops axes of extent one and merges neighbours that every operand walks as one.
@@ -324,319 +384,69 @@ fn collapse(
     order: &[(usize, Class)],
     accesses: &mut [Access],
     alone: &[usize],
+    prefix: usize,
 ) -> Collapsed {
-    let mut extents: Vec<usize> = Vec::new();
-    let mut classes: Vec<Class> = Vec::new();
-    let mut rows = None;
+    let mut axes: Vec<Merged> = Vec::new();
     let mut images = vec![None; statement.extents.len()];
-    let mut strides: Vec<Vec<usize>> = vec![Vec::new(); accesses.len()];
-    let mut mergeable = false;
     for (axis, class) in order {
-        let extent = statement.extents[*axis];
-        if extent == 1 {
+        if statement.extents[*axis] == 1 {
             continue;
         }
-        let merges = mergeable
-            && !alone.contains(axis)
-            && classes.last() == Some(class)
-            && accesses.iter().zip(&strides).all(|(access, merged)| {
-                match (merged.last(), access.strides.get(*axis)) {
-                    (Some(outer), Some(inner)) => *outer == inner * extent,
-                    _ => true,
-                }
-            });
-        mergeable = !alone.contains(axis);
-        if merges {
-            if let Some(last) = extents.last_mut() {
-                *last *= extent;
-            }
-            if let Some((at, scale)) = &mut rows
-                && *at == extents.len() - 1
-            {
-                *scale *= extent;
-            }
-        } else {
-            extents.push(extent);
-            classes.push(*class);
-            if *axis == 0 && statement.rank > 0 {
-                rows = Some((extents.len() - 1, 1));
-            }
+        let next = Merged {
+            extent: statement.extents[*axis],
+            class: *class,
+            leads: *axis < prefix.min(statement.rank),
+            alone: alone.contains(axis),
+            strides: accesses
+                .iter()
+                .map(|access| access.strides.get(*axis).copied())
+                .collect(),
+        };
+        match axes.last_mut() {
+            Some(last) if last.leads == next.leads && last.continues(&next) => last.absorb(next),
+            _ => axes.push(next),
         }
-        images[*axis] = Some(extents.len() - 1);
-        for (access, merged) in accesses.iter().zip(&mut strides) {
-            let stride = access.strides.get(*axis).copied().unwrap_or(0);
-            if merges {
-                merged.pop();
-            }
-            merged.push(stride);
+        images[*axis] = Some(axes.len() - 1);
+    }
+    // Rows that lie one behind the other are one axis.
+    let mut row = 1;
+    if let [first, second] = &*axes
+        && first.leads
+        && first.continues(second)
+    {
+        row = second.extent;
+        if let Some(second) = axes.pop() {
+            axes[0].absorb(second);
+            axes[0].leads = true;
         }
     }
-    let needs_reduced = !statement.is_map() && !classes.contains(&Class::Reduced);
-    if extents.is_empty() || needs_reduced {
-        extents.push(1);
-        classes.push(Class::Reduced);
-        for merged in &mut strides {
-            merged.push(0);
-        }
+    let reduces = axes.iter().any(|axis| axis.class == Class::Reduced);
+    if axes.is_empty() || (!statement.is_map() && !reduces) {
+        axes.push(Merged {
+            extent: 1,
+            class: Class::Reduced,
+            leads: false,
+            alone: false,
+            strides: vec![Some(0); accesses.len()],
+        });
     }
-    for (access, merged) in accesses.iter_mut().zip(strides) {
-        access.strides = merged;
+    let rows = match &*axes {
+        axes if !axes.iter().any(|axis| axis.leads) => Rows::One,
+        [.., last] if last.leads => Rows::Inner(row),
+        [outer @ .., _] => {
+            let inside = outer.iter().filter(|axis| !axis.leads);
+            Rows::Outer(inside.map(|axis| axis.extent).product())
+        }
+        [] => Rows::One,
+    };
+    for (place, access) in accesses.iter_mut().enumerate() {
+        let strides = axes.iter().map(|axis| axis.strides[place].unwrap_or(0));
+        access.strides = strides.collect();
     }
     Collapsed {
-        extents,
-        classes,
+        extents: axes.iter().map(|axis| axis.extent).collect(),
+        classes: axes.iter().map(|axis| axis.class).collect(),
         rows,
         images,
     }
-}
-
-/// A (batched) matrix product with strides.
-#[derive(Debug)]
-pub(crate) struct Product {
-    /// Rows, columns and depth.
-    pub shape: [usize; 3],
-    /// The strides of the left operand along rows and depth.
-    pub left: Operand,
-    /// The strides of the right operand along depth and columns.
-    pub right: Operand,
-    /// The strides of the target along rows and columns.
-    pub target: Operand,
-    /// Loops around it.
-    pub loops: Vec<OuterLoop>,
-    /// What a tile's rows restrict: a loop, or the product's own rows if it is past the loops; and how many
-    /// make a row.
-    pub rows: Option<(usize, usize)>,
-    /// Added to the target instead of written over it, times this factor.
-    pub accumulate: Option<Factor>,
-}
-
-/// From this many elements on, steps along the depth of the left operand touch a line of the cache each, and rows
-/// whose starts are a power of two apart evict each other.
-const FAR: usize = 128;
-
-impl Product {
-    /// Whether the left operand is laid out row by row before it is used: its rows lie side by side and its columns
-    /// far apart, and there is enough to compute.
-    pub(crate) fn transposes_left(&self) -> bool {
-        let [rows, columns, depth] = self.shape;
-        let [row, deep] = self.left.strides;
-        row == 1 && deep >= FAR && rows >= 16 && columns >= 64 && depth >= 16
-    }
-
-    /// The tiles of a product that stands alone.
-    pub(crate) fn grid(&self) -> Vec<Part> {
-        let [rows, columns, _] = self.shape;
-        // What is laid out anew, or packed, should be so once.
-        let (down, across) = if self.transposes_left() {
-            (split(rows, 16, TILES), 1)
-        } else {
-            let across = split(columns, 32, TILES);
-            (split(rows, 64, TILES / across.min(TILES)), across)
-        };
-        let down = down.max(rows.div_ceil(MOST_ROWS));
-        let border = |size: usize, place: usize, count: usize, unit: usize| {
-            let border = size * place / count;
-            if place == count {
-                size
-            } else {
-                border.next_multiple_of(unit).min(size)
-            }
-        };
-        let mut parts = Vec::new();
-        for row in 0..down {
-            for column in 0..across {
-                parts.push(Part {
-                    rows: border(rows, row, down, 4)..border(rows, row + 1, down, 4),
-                    columns: border(columns, column, across, 32)
-                        ..border(columns, column + 1, across, 32),
-                });
-            }
-        }
-        parts
-    }
-}
-
-/// Tiles of a product that stands alone.
-const TILES: usize = 4;
-
-/// More rows than this, packed, leave the cache that is nearest but one.
-pub(crate) const MOST_ROWS: usize = 512;
-
-/// Into how many parts, of at least so many elements, an extent is split; at most `most`.
-fn split(extent: usize, least: usize, most: usize) -> usize {
-    (extent / least).clamp(1, most.max(1))
-}
-
-/// A factor of an accumulated product: a number times scalars in the arena.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Factor {
-    pub number: f64,
-    pub scalars: Vec<usize>,
-}
-
-fn factor(scale: &Term, places: &Places<'_>) -> Factor {
-    let mut factor = Factor {
-        number: 1.0,
-        scalars: Vec::new(),
-    };
-    for part in scale.factors() {
-        match part {
-            Term::Constant(value) => factor.number *= value.0,
-            Term::Load(array, _) => factor.scalars.push(places.offset(*array)),
-            // `added_product` lets nothing else through.
-            _ => {}
-        }
-    }
-    factor
-}
-
-/// One operand of a product.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operand {
-    pub offset: usize,
-    pub strides: [usize; 2],
-}
-
-/// A loop around a matrix product.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OuterLoop {
-    pub extent: usize,
-    /// The strides of left, right and target.
-    pub strides: [usize; 3],
-    /// Whether it adds to the same elements of the target.
-    pub adds: bool,
-}
-
-/// A run of axes with extent and the strides of left, right and target.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    extent: usize,
-    strides: [usize; 3],
-    has_rows: bool,
-    scale: usize,
-}
-
-/// The product of a statement for which [`Statement::is_product`] holds.
-pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Product> {
-    let [Term::Load(left, left_at), Term::Load(right, right_at)] = statement.body.factors() else {
-        return None;
-    };
-    let axes = statement.extents.len();
-    let strides = |array: &ArrayId, at: &[Position]| {
-        let mut strides = vec![0; axes];
-        for (position, stride) in at.iter().zip(places.arrays[array.0].strides()) {
-            if let Position::Axis(axis) = position {
-                strides[*axis] = stride;
-            }
-        }
-        strides
-    };
-    let mut operands = [
-        (places.offset(*left), strides(left, left_at)),
-        (places.offset(*right), strides(right, right_at)),
-    ];
-    let mut target = places.arrays[statement.target.0].strides();
-    target.resize(axes, 0);
-    let occurs = |at: &[Position], axis: usize| at.contains(&Position::Axis(axis));
-    let mut sides = [left_at, right_at];
-    // The tile's rows are the product's rows: transpose the product where they are its columns.
-    if !occurs(left_at, 0) {
-        operands.swap(0, 1);
-        sides.swap(0, 1);
-    }
-    let runs = |choose: &dyn Fn(usize) -> bool, lead: usize| -> Vec<Run> {
-        let mut chosen: Vec<usize> = (0..axes)
-            .filter(|axis| choose(*axis) && (statement.extents[*axis] > 1 || *axis == 0))
-            .collect();
-        let stride_of = |axis: usize, which: usize| match which {
-            2 => target[axis],
-            _ => operands[which].1[axis],
-        };
-        chosen.sort_by_key(|axis| std::cmp::Reverse(stride_of(*axis, lead)));
-        let mut runs: Vec<Run> = Vec::new();
-        for axis in chosen {
-            let extent = statement.extents[axis];
-            let strides = [0, 1, 2].map(|which| stride_of(axis, which));
-            if let Some(last) = runs.last_mut()
-                && axis != 0
-                && (0..3).all(|which| last.strides[which] == strides[which] * extent)
-            {
-                last.extent *= extent;
-                last.strides = strides;
-                last.scale *= extent;
-                continue;
-            }
-            runs.push(Run {
-                extent,
-                strides,
-                has_rows: axis == 0,
-                scale: 1,
-            });
-        }
-        runs
-    };
-    let free = |axis: usize| axis < statement.rank;
-    let in_left = |axis: usize| occurs(sides[0], axis);
-    let in_right = |axis: usize| occurs(sides[1], axis);
-    let batch = runs(&|axis| free(axis) && in_left(axis) && in_right(axis), 2);
-    let rows = runs(&|axis| free(axis) && in_left(axis) && !in_right(axis), 2);
-    let columns = runs(&|axis| free(axis) && !in_left(axis), 2);
-    let depth = runs(&|axis| !free(axis), 0);
-    let largest = |runs: &[Run]| -> usize {
-        (0..runs.len())
-            .max_by_key(|place| (runs[*place].extent, runs.len() - place))
-            .unwrap_or(0)
-    };
-    let unit = Run {
-        extent: 1,
-        strides: [0; 3],
-        has_rows: false,
-        scale: 1,
-    };
-    let take = |mut runs: Vec<Run>| -> (Run, Vec<Run>) {
-        if runs.is_empty() {
-            return (unit, runs);
-        }
-        let run = runs.remove(largest(&runs));
-        (run, runs)
-    };
-    let (row, more_rows) = take(rows);
-    let (column, more_columns) = take(columns);
-    let (deep, more_depth) = take(depth);
-    let free_loops = batch.iter().chain(&more_rows).chain(&more_columns);
-    let around: Vec<Run> = free_loops.chain(&more_depth).copied().collect();
-    let first_adding = around.len() - more_depth.len();
-    let loops: Vec<OuterLoop> = around
-        .iter()
-        .enumerate()
-        .map(|(place, run)| OuterLoop {
-            extent: run.extent,
-            strides: run.strides,
-            adds: place >= first_adding,
-        })
-        .collect();
-    let restricted = around.iter().position(|run| run.has_rows);
-    let restricted = match restricted {
-        Some(place) => Some((place, around[place].scale)),
-        None if row.has_rows => Some((around.len(), row.scale)),
-        None => None,
-    };
-    Some(Product {
-        shape: [row.extent, column.extent, deep.extent],
-        left: Operand {
-            offset: operands[0].0,
-            strides: [row.strides[0], deep.strides[0]],
-        },
-        right: Operand {
-            offset: operands[1].0,
-            strides: [deep.strides[1], column.strides[1]],
-        },
-        target: Operand {
-            offset: places.offset(statement.target),
-            strides: [row.strides[2], column.strides[2]],
-        },
-        loops,
-        rows: restricted,
-        accumulate: statement.adds.as_ref().map(|scale| factor(scale, places)),
-    })
 }

@@ -8,13 +8,14 @@ use backprove_calculus::Program;
 use crate::error::Error;
 use crate::fuse::{self, Fused};
 use crate::inspect::{GroupReport, Inspector, KernelReport, Report, StageReport};
-use crate::kernels::loops::{MOST_AXES, Ready};
+use crate::kernels::loops::Ready;
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
 use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watch};
 use crate::lower::lower;
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places};
+use crate::product;
 use crate::schedule::{self, Group};
 use crate::term::{Array, ArrayId, Origin, Statement};
 use crate::timing::{Stopwatch, Timing};
@@ -78,16 +79,6 @@ impl<T: Real> Plan<T> {
         updates: &[(&str, &str)],
     ) -> Result<Self, Error> {
         let fused = fuse::fuse(lower(program, sizes)?, outputs, updates)?;
-        if let Some(statement) = fused
-            .statements
-            .iter()
-            .find(|statement| statement.extents.len() > MOST_AXES)
-        {
-            let name = &fused.arrays[statement.target.0].name;
-            return Err(Error::new(format!(
-                "`{name}` runs over more than {MOST_AXES} axes"
-            )));
-        }
         let groups = schedule::schedule(&fused);
         let layout = memory::place(&fused, &groups);
         let mut builder = Builder {
@@ -99,7 +90,7 @@ impl<T: Real> Plan<T> {
         let kernels = builder.kernels;
         let available = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = Pool::new(available.min(2));
-        let scratches = Scratches::new(pool.threads(), &kernels, &stages);
+        let scratches = Scratches::new(pool.threads(), &kernels, &stages, layout.local_size);
         let inspector = Inspector {
             fused: &fused,
             layout: &layout,
@@ -134,7 +125,12 @@ impl<T: Real> Plan<T> {
     #[must_use]
     pub fn threads(mut self, count: usize) -> Self {
         self.pool = Pool::new(count);
-        self.scratches = Scratches::new(self.pool.threads(), &self.kernels, &self.stages);
+        self.scratches = Scratches::new(
+            self.pool.threads(),
+            &self.kernels,
+            &self.stages,
+            self.layout.local_size,
+        );
         self
     }
 
@@ -260,7 +256,7 @@ impl<T: Real> Builder<'_, T> {
                 let kernels = self.group(group);
                 let last = self.kernels.len();
                 let tiles = match &self.kernels[first..] {
-                    [Kernel::Product(product)] if group.alone && product.loops.is_empty() => {
+                    [Kernel::Product(product)] if group.alone && product.is_plain() => {
                         product.grid()
                     }
                     _ => group.tiles(&self.fused.statements),
@@ -280,6 +276,7 @@ impl<T: Real> Builder<'_, T> {
                     let task = Task {
                         kernels: first..last,
                         part,
+                        strip: group.strip,
                     };
                     tasks.push((share, task));
                 }
@@ -304,6 +301,7 @@ impl<T: Real> Builder<'_, T> {
         let places = Places {
             arrays: &self.fused.arrays,
             layout: self.layout,
+            prefix: group.prefix,
         };
         let inspector = Inspector {
             fused: self.fused,
@@ -320,7 +318,7 @@ impl<T: Real> Builder<'_, T> {
                 continue;
             }
             if statement.is_product()
-                && let Some(product) = nest::product(statement, &places)
+                && let Some(product) = product::product(statement, &places)
             {
                 reports.push(inspector.product(statement, &product));
                 self.kernels.push(Kernel::Product(product));

@@ -2,15 +2,21 @@
 //! targets), so that tiles of rows run side by side; groups of one level are independent of each other.
 //! Tiles follow from shapes alone, never from the number of threads.
 
+use std::collections::BTreeSet;
+
 use crate::fuse::Fused;
 use crate::kernels::product::Part;
-use crate::nest::MOST_ROWS;
+use crate::product::MOST_ROWS;
 use crate::term::{Origin, Position, Statement, Term};
 
 /// Statements that share their rows, in order.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub rows: usize,
+    /// The leading axes of the targets that make up the rows.
+    pub prefix: usize,
+    /// So many rows at a time go through all statements.
+    pub strip: usize,
     pub level: usize,
     /// Positions in the list of statements.
     pub members: Vec<usize>,
@@ -23,14 +29,15 @@ impl Group {
     pub(crate) fn tiles(&self, statements: &[Statement]) -> Vec<Part> {
         let members = || self.members.iter().map(|place| &statements[*place]);
         let work: f64 = members().map(work).sum();
-        let least = if members().any(Statement::is_product) {
-            PRODUCT_ROWS
+        let shared = members().any(|statement| shares_operand(statement, self.prefix));
+        let (least, most) = if shared {
+            (PRODUCT_ROWS, MOST_TILES)
         } else {
-            1
+            (1, MOST_TASKS)
         };
         let count = ((work / TILE_WORK) as usize)
             .min(self.rows / least)
-            .clamp(1, MOST_TILES);
+            .clamp(1, most);
         (0..count)
             .map(|tile| Part {
                 rows: self.rows * tile / count..self.rows * (tile + 1) / count,
@@ -38,6 +45,53 @@ impl Group {
             })
             .collect()
     }
+
+    /// How many rows go through all statements at a time: few enough that what one statement writes is near for the
+    /// next one.
+    fn strip(&self, fused: &Fused) -> usize {
+        let members = || self.members.iter().map(|place| &fused.statements[*place]);
+        if self.alone || self.members.len() == 1 {
+            return self.rows;
+        }
+        if members().any(|statement| shares_operand(statement, self.prefix)) {
+            return self.rows.min(MOST_ROWS);
+        }
+        let mut arrays = BTreeSet::new();
+        for statement in members() {
+            arrays.insert(statement.target);
+            arrays.extend(
+                statement
+                    .reads()
+                    .into_iter()
+                    .filter(|array| statement.common_rows(*array) >= self.prefix),
+            );
+        }
+        let row: usize = arrays
+            .iter()
+            .map(|array| fused.arrays[array.0].len() / self.rows)
+            .sum();
+        (STRIP / row.max(1)).clamp(1, self.rows)
+    }
+}
+
+/// Elements of all arrays together that stay in the cache which is nearest but one.
+const STRIP: usize = 64 * 1024;
+/// More tasks than this only cost hand-overs.
+const MOST_TASKS: usize = 16;
+
+/// Whether the rows of a statement are those of a matrix product: they share its right operand.
+fn shares_operand(statement: &Statement, prefix: usize) -> bool {
+    statement.is_product() && batch_axes(statement) < prefix
+}
+
+/// How many leading axes both factors of a product have.
+fn batch_axes(statement: &Statement) -> usize {
+    let everywhere = |axis: &usize| {
+        statement.body.factors().iter().all(|factor| {
+            matches!(factor, Term::Load(_, positions) if positions.contains(&Position::Axis(*axis)))
+        })
+    };
+    (0..statement.rank).take_while(everywhere).count()
 }
 
 /// Work (in multiplications) below which a tile is not worth a hand-over to another thread.
@@ -53,13 +107,10 @@ const ALONE_WORK: f64 = 2_000_000.0;
 /// Whether a statement is a large product with too few rows for tiles of rows alone: these would pack its right
 /// operand once for each tile.
 fn stands_alone(statement: &Statement) -> bool {
-    let batched = statement.body.factors().iter().all(|factor| {
-        matches!(factor, Term::Load(_, positions) if positions.contains(&Position::Axis(0)))
-    });
     statement.is_product()
         && work(statement) >= ALONE_WORK
-        && !batched
-        && rows(statement) < MOST_TILES * MOST_ROWS
+        && batch_axes(statement) == 0
+        && rows(statement, 1) < MOST_TILES * MOST_ROWS
 }
 
 /// About how many multiplications a statement takes.
@@ -83,20 +134,34 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
     let mut group_of: Vec<usize> = Vec::new();
     for (place, statement) in fused.statements.iter().enumerate() {
         let alone = stands_alone(statement);
-        let joins = |candidate: usize| {
-            !alone
-                && !groups[candidate].alone
-                && groups[candidate].rows == rows(statement)
-                && dependences[place].iter().all(|before| {
-                    let group = group_of[*before];
-                    groups[group].level < groups[candidate].level
-                        || (group == candidate && follows_by_row(fused, *before, place))
-                })
+        // The leading axes by which the statement can join a group.
+        let joins = |candidate: usize| -> Option<usize> {
+            let group: &Group = &groups[candidate];
+            if alone || group.alone {
+                return None;
+            }
+            let mut prefix = group.prefix.min(most_rows(statement));
+            for before in &dependences[place] {
+                if group_of[*before] == candidate {
+                    prefix = prefix.min(common_rows(fused, *before, place)?);
+                } else if groups[group_of[*before]].level >= group.level {
+                    return None;
+                }
+            }
+            let first = &fused.statements[group.members[0]];
+            let same = first.extents[..prefix] == statement.extents[..prefix];
+            let count = rows(statement, prefix);
+            let own = rows(statement, most_rows(statement));
+            let enough = |most: usize| count == most || count >= FEW_ROWS;
+            (same && enough(group.rows) && enough(own)).then_some(prefix)
         };
-        let chosen = (0..groups.len()).find(|candidate| joins(*candidate));
-        if let Some(group) = chosen {
-            groups[group].members.push(place);
-            group_of.push(group);
+        let chosen = (0..groups.len()).find_map(|candidate| Some((candidate, joins(candidate)?)));
+        if let Some((candidate, prefix)) = chosen {
+            let group = &mut groups[candidate];
+            group.members.push(place);
+            group.prefix = prefix;
+            group.rows = rows(statement, prefix);
+            group_of.push(candidate);
             continue;
         }
         let level = dependences[place]
@@ -105,35 +170,57 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             .max()
             .unwrap_or(0);
         group_of.push(groups.len());
+        let prefix = most_rows(statement);
         groups.push(Group {
-            rows: rows(statement),
+            rows: rows(statement, prefix),
+            prefix,
+            strip: 0,
             level,
             members: vec![place],
             alone,
         });
     }
+    for group in &mut groups {
+        group.strip = group.strip(fused);
+    }
     groups
 }
 
-fn rows(statement: &Statement) -> usize {
+/// Neither a group nor a statement that joins it gives up a finer split into rows for one that leaves fewer than these.
+const FEW_ROWS: usize = 16;
+
+/// How many leading axes can make up the rows of a statement.
+fn most_rows(statement: &Statement) -> usize {
     match statement.rank {
-        0 => 1,
+        0 => 0,
         // A matrix is not split by rows.
-        _ if statement.dense.is_some() => 1,
-        _ => statement.extents[0],
+        _ if statement.dense.is_some() => 0,
+        1 => 1,
+        rank if statement.is_product() => batch_axes(statement).clamp(1, rank),
+        // The last axis stays whole: loops along it are long.
+        rank if statement.is_map() => rank - 1,
+        rank => rank,
     }
 }
 
-/// Whether `after` needs of `before` only what the same rows hold.
-fn follows_by_row(fused: &Fused, before: usize, after: usize) -> bool {
+fn rows(statement: &Statement, prefix: usize) -> usize {
+    statement.extents[..prefix].iter().product()
+}
+
+/// By how many leading axes `after` needs of `before` only what the same rows hold.
+fn common_rows(fused: &Fused, before: usize, after: usize) -> Option<usize> {
     let (first, second) = (&fused.statements[before], &fused.statements[after]);
-    let whole = rows(first) == 1 && rows(second) == 1;
-    let reads =
-        |reader: &Statement, array| !reader.reads().contains(&array) || reader.reads_by_row(array);
-    let written =
-        fused.arrays[first.target.0].origin == Origin::Input || reads(second, first.target);
-    let replaced = fused
-        .overwrites(second.target)
-        .is_none_or(|input| reads(first, input));
-    whole || (written && replaced)
+    let mut common = first.rank.min(second.rank);
+    let mut read = |reader: &Statement, array| {
+        if reader.reads().contains(&array) {
+            common = common.min(reader.common_rows(array));
+        }
+    };
+    if fused.arrays[first.target.0].origin != Origin::Input {
+        read(second, first.target);
+    }
+    if let Some(input) = fused.overwrites(second.target) {
+        read(first, input);
+    }
+    Some(common)
 }

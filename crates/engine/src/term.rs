@@ -485,17 +485,21 @@ impl Statement {
         in_place
     }
 
-    /// Whether every load of `array` in it has the target's first axis as its first position.
-    pub(crate) fn reads_by_row(&self, array: ArrayId) -> bool {
-        let mut by_row = self.rank > 0;
+    /// How many of the target's leading axes every load of `array` in it has as its first positions.
+    pub(crate) fn common_rows(&self, array: ArrayId) -> usize {
+        let mut common = self.rank;
         self.body.walk(&mut |term| {
             if let Term::Load(loaded, positions) = term
                 && *loaded == array
             {
-                by_row &= positions.first() == Some(&Position::Axis(0));
+                let own = positions
+                    .iter()
+                    .enumerate()
+                    .take_while(|(axis, position)| **position == Position::Axis(*axis));
+                common = common.min(own.count());
             }
         });
-        by_row
+        common
     }
 }
 

@@ -1,16 +1,16 @@
 //! Runs loop nests block by block: each value of a block is computed by one kernel over elements that stay in
 //! the nearest cache. Nothing here chooses what is computed or in which order.
 
+use std::ops::Range;
+
 use super::real::{Kernel, Real, Reducer};
+use super::run::Memory;
 use crate::block::{Operation, Value};
-use crate::nest::{Access, Nest, Output};
+use crate::nest::{Access, Nest, Output, Place, Rows};
 use crate::term::Combine;
 
 /// Elements of a block.
 pub(crate) const BLOCK: usize = 512;
-
-/// More axes than this are refused when a plan is made.
-pub(crate) const MOST_AXES: usize = 12;
 
 /// A nest with its kernels looked up.
 #[derive(Debug)]
@@ -98,29 +98,28 @@ impl<T: Real> Ready<T> {
     /// Runs the rows `from..to`.
     ///
     /// # Safety
-    /// `arena` holds every element that the plan laid out, and nobody else writes what these rows touch.
+    /// `memory` holds every element that the plan laid out, and nobody else writes what these rows touch.
     pub(crate) unsafe fn run(
         &self,
-        arena: *mut T,
+        memory: Memory<T>,
         from: usize,
         to: usize,
         scratch: &mut Scratch<T>,
     ) {
-        let nest = &self.nest;
-        let count = nest.extents.len();
-        let mut extents = [1; MOST_AXES];
-        extents[..count].copy_from_slice(&nest.extents);
-        let mut restricted = (0, 0);
-        if let Some((axis, scale)) = nest.rows {
-            extents[axis] = (to - from) * scale;
-            restricted = (axis, from * scale);
+        let count = self.nest.extents.len();
+        let mut rows = 0..self.nest.extents[..count - 1].iter().product();
+        let mut columns = 0..self.nest.extents[count - 1];
+        match self.nest.rows {
+            Rows::One => {}
+            Rows::Outer(each) => rows = from * each..to * each,
+            Rows::Inner(each) => columns = from * each..to * each,
         }
         let tile = Tile {
             ready: self,
-            arena,
-            extents,
-            restricted,
-            row: from,
+            memory,
+            rows,
+            columns,
+            first: from,
         };
         // SAFETY: the caller's promise.
         unsafe { tile.run(scratch) };
@@ -138,12 +137,13 @@ fn action<T: Real>(operation: Operation, arguments: &[usize]) -> Action<T> {
 
 struct Tile<'a, T> {
     ready: &'a Ready<T>,
-    arena: *mut T,
-    extents: [usize; MOST_AXES],
-    /// An axis and where the tile starts on it.
-    restricted: (usize, usize),
-    /// The tile's first row.
-    row: usize,
+    memory: Memory<T>,
+    /// Over all axes but the last, taken as one.
+    rows: Range<usize>,
+    /// Of the last axis.
+    columns: Range<usize>,
+    /// The first of the rows that tiles are made of.
+    first: usize,
 }
 
 /// Consecutive elements of the nest: whole rows of the last axis, or a piece of one.
@@ -158,9 +158,7 @@ struct Piece {
 
 impl<T: Real> Tile<'_, T> {
     unsafe fn run(&self, scratch: &mut Scratch<T>) {
-        let count = self.ready.nest.extents.len();
-        let inner = self.extents[count - 1];
-        let outer: usize = self.extents[..count - 1].iter().product();
+        let inner = self.columns.len();
         let registers = scratch.registers.as_mut_ptr();
         for (place, step) in self.ready.nest.values.iter().enumerate() {
             // SAFETY: the scratch holds a block for each register.
@@ -168,8 +166,8 @@ impl<T: Real> Tile<'_, T> {
             scratch.addresses[place] = register;
             let value = match &step.value {
                 Value::Constant(value) => T::from_f64(value.0),
-                // SAFETY: the offset lies in the arena.
-                value if value.is_fixed() => unsafe { *self.arena.add(step.access.offset) },
+                // SAFETY: the plan laid it out.
+                value if value.is_fixed() => unsafe { *self.address(step.access.place) },
                 _ => continue,
             };
             // SAFETY: as above.
@@ -177,9 +175,9 @@ impl<T: Real> Tile<'_, T> {
         }
         let mut total = Accumulator::new(self.ready.reducer.map(|(combine, ..)| combine));
         if inner >= BLOCK {
-            for row in 0..outer {
-                for column in (0..inner).step_by(BLOCK) {
-                    let width = BLOCK.min(inner - column);
+            for row in self.rows.clone() {
+                for column in self.columns.clone().step_by(BLOCK) {
+                    let width = BLOCK.min(self.columns.end - column);
                     let piece = Piece {
                         row,
                         rows: 1,
@@ -193,11 +191,11 @@ impl<T: Real> Tile<'_, T> {
             return;
         }
         let together = BLOCK / inner;
-        for row in (0..outer).step_by(together) {
+        for row in self.rows.clone().step_by(together) {
             let piece = Piece {
                 row,
-                rows: together.min(outer - row),
-                column: 0,
+                rows: together.min(self.rows.end - row),
+                column: self.columns.start,
                 width: inner,
             };
             // SAFETY: the piece lies within the tile.
@@ -208,8 +206,7 @@ impl<T: Real> Tile<'_, T> {
     unsafe fn piece(&self, piece: Piece, scratch: &mut Scratch<T>, total: &mut Accumulator) {
         let nest = &self.ready.nest;
         let size = piece.rows * piece.width;
-        let inner = self.extents[nest.extents.len() - 1];
-        let flat = piece.row * inner + piece.column;
+        let flat = piece.row * self.inner() + piece.column;
         let registers = scratch.registers.as_mut_ptr();
         for (place, (step, action)) in nest.values.iter().zip(&self.ready.steps).enumerate() {
             // SAFETY (this and below): registers hold a block each; offsets were laid out for these extents.
@@ -222,18 +219,16 @@ impl<T: Real> Tile<'_, T> {
                 }
                 Action::Coordinate(axis) => unsafe { self.coordinates(*axis, piece, result) },
                 Action::Kernel(kernel, [a, b, c]) => {
-                    if let Some(offset) = step.direct {
-                        let row_size = self.flat_rows();
-                        result = unsafe { self.arena.add(offset + row_size + flat) };
+                    if let Some(target) = step.direct {
+                        result = self.address(target).wrapping_add(flat);
                         scratch.addresses[place] = result;
                     }
                     let addresses = &scratch.addresses;
                     unsafe { kernel(addresses[*a], addresses[*b], addresses[*c], result, size) };
                 }
                 Action::Table(function, list) => {
-                    if let Some(offset) = step.direct {
-                        let row_size = self.flat_rows();
-                        result = unsafe { self.arena.add(offset + row_size + flat) };
+                    if let Some(target) = step.direct {
+                        result = self.address(target).wrapping_add(flat);
                         scratch.addresses[place] = result;
                     }
                     let arguments = &mut scratch.arguments[..list.len()];
@@ -251,11 +246,14 @@ impl<T: Real> Tile<'_, T> {
         unsafe { self.output(piece, flat, &scratch.addresses, total) };
     }
 
-    /// Elements of a dense array over the nest before the tile's first row.
-    fn flat_rows(&self) -> usize {
-        let (axis, start) = self.restricted;
-        let count = self.ready.nest.extents.len();
-        start * self.extents[axis + 1..count].iter().product::<usize>()
+    /// The address that an array would have if it held all rows.
+    fn address(&self, place: Place) -> *mut T {
+        self.memory.address(place, self.first)
+    }
+
+    /// Elements of the last axis, whatever the tile's share is.
+    fn inner(&self) -> usize {
+        self.ready.nest.extents.last().copied().unwrap_or(1)
     }
 
     unsafe fn output(
@@ -272,23 +270,22 @@ impl<T: Real> Tile<'_, T> {
                     let from = addresses[store.value];
                     // SAFETY: stores are dense over the nest; a block is never stored over itself.
                     unsafe {
-                        let to = self.arena.add(store.offset + self.flat_rows() + flat);
+                        let to = self.address(store.place).wrapping_add(flat);
                         std::ptr::copy(from, to, size);
                     }
                 }
             }
             Output::Rows {
                 value,
-                offset,
+                place,
                 rows_per_element,
-                row_size,
                 ..
             } => {
                 let Some((_, reducer, _)) = self.ready.reducer else {
                     return;
                 };
-                let inner = self.extents[self.ready.nest.extents.len() - 1];
-                let whole = piece.column + piece.width == inner;
+                let whole = piece.column + piece.width == self.inner();
+                let target = self.address(*place);
                 for turn in 0..piece.rows {
                     // SAFETY: the block holds the piece; the target an element for each of these rows.
                     let part =
@@ -296,29 +293,27 @@ impl<T: Real> Tile<'_, T> {
                     total.push(part.to_f64());
                     let row = piece.row + turn;
                     if whole && (row + 1).is_multiple_of(*rows_per_element) {
-                        let element = row / rows_per_element + self.row * row_size;
                         let sum = T::from_f64(total.take());
-                        unsafe { *self.arena.add(offset + element) = sum };
+                        unsafe { *target.wrapping_add(row / rows_per_element) = sum };
                     }
                 }
             }
             Output::Columns {
                 value,
-                offset,
+                place,
                 rows_per_element,
-                row_size,
                 ..
             } => {
                 let Some((_, _, combiner)) = self.ready.reducer else {
                     return;
                 };
-                let inner = self.extents[self.ready.nest.extents.len() - 1];
+                let target = self.address(*place);
                 for turn in 0..piece.rows {
                     let row = piece.row + turn;
-                    let element = row / rows_per_element * inner + piece.column;
+                    let element = row / rows_per_element * self.inner() + piece.column;
                     // SAFETY: as above.
                     unsafe {
-                        let to = self.arena.add(offset + self.row * row_size + element);
+                        let to = target.wrapping_add(element);
                         let from = addresses[*value].add(turn * piece.width);
                         if row.is_multiple_of(*rows_per_element) {
                             std::ptr::copy_nonoverlapping(from, to, piece.width);
@@ -341,25 +336,23 @@ impl<T: Real> Tile<'_, T> {
         addresses: &[*mut T],
     ) -> *mut T {
         let count = self.ready.nest.extents.len();
-        let (axis, start) = self.restricted;
-        let base = access.offset + start * access.strides[axis];
+        let base = self.address(access.place);
         let stride = access.strides[count - 1];
         // SAFETY: the plan was laid out for these extents; computed positions are compared with theirs.
         unsafe {
             if access.computed.is_empty() {
-                if access.dense {
-                    return self.arena.add(base + flat);
+                if access.dense && (piece.rows == 1 || piece.width == self.inner()) {
+                    return base.wrapping_add(flat);
                 }
                 if piece.rows == 1 && stride == 1 {
-                    let offset = self.row_offset(access, piece.row) + base + piece.column;
-                    return self.arena.add(offset);
+                    let offset = self.row_offset(access, piece.row) + piece.column;
+                    return base.wrapping_add(offset);
                 }
             }
             for turn in 0..piece.rows {
-                let offset =
-                    self.row_offset(access, piece.row + turn) + base + piece.column * stride;
+                let offset = self.row_offset(access, piece.row + turn) + piece.column * stride;
                 let to = register.add(turn * piece.width);
-                let from = self.arena.add(offset);
+                let from = base.wrapping_add(offset);
                 if !access.computed.is_empty() {
                     for element in 0..piece.width {
                         let mut moved = element * stride;
@@ -389,14 +382,15 @@ impl<T: Real> Tile<'_, T> {
         register
     }
 
-    /// The offset of a row of the last axis, counted from the tile's first.
+    /// The offset of a row of the last axis.
     fn row_offset(&self, access: &Access, row: usize) -> usize {
-        let outer = self.ready.nest.extents.len() - 1;
+        let extents = &self.ready.nest.extents;
+        let outer = extents.len() - 1;
         let mut rest = row;
         let mut offset = 0;
         for axis in (1..outer).rev() {
-            offset += rest % self.extents[axis] * access.strides[axis];
-            rest /= self.extents[axis];
+            offset += rest % extents[axis] * access.strides[axis];
+            rest /= extents[axis];
         }
         if outer > 0 {
             offset += rest * access.strides[0];
@@ -405,24 +399,20 @@ impl<T: Real> Tile<'_, T> {
     }
 
     unsafe fn coordinates(&self, axis: usize, piece: Piece, register: *mut T) {
-        let count = self.ready.nest.extents.len();
-        let start = if self.restricted.0 == axis {
-            self.restricted.1
-        } else {
-            0
-        };
+        let extents = &self.ready.nest.extents;
+        let last = extents.len() - 1;
         for turn in 0..piece.rows {
             // SAFETY: a register holds the piece.
             let to = unsafe { register.add(turn * piece.width) };
             let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
-            if axis == count - 1 {
+            if axis == last {
                 for (element, slot) in to.iter_mut().enumerate() {
-                    *slot = T::from_f64((start + piece.column + element) as f64);
+                    *slot = T::from_f64((piece.column + element) as f64);
                 }
             } else {
-                let below: usize = self.extents[axis + 1..count - 1].iter().product();
-                let coordinate = (piece.row + turn) / below % self.extents[axis];
-                to.fill(T::from_f64((start + coordinate) as f64));
+                let below: usize = extents[axis + 1..last].iter().product();
+                let coordinate = (piece.row + turn) / below % extents[axis];
+                to.fill(T::from_f64(coordinate as f64));
             }
         }
     }

@@ -7,7 +7,9 @@ use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use super::real::Real;
-use crate::nest::Product;
+use super::run::Memory;
+use crate::nest::Place;
+use crate::product::Product;
 
 /// One product of plain matrices.
 pub struct Call<T> {
@@ -76,14 +78,14 @@ const CALL_DEPTH: usize = 512;
 /// Elements of the square blocks in which an operand is transposed: a cache line of single precision.
 const SQUARE: usize = 16;
 
-/// Elements of scratch space that a part of a product needs for its left operand.
-pub(crate) fn scratch_size(product: &Product, part: &Part) -> usize {
+/// Elements of scratch space that so many rows of a product need for its left operand.
+pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     if !product.transposes_left() {
         return 0;
     }
     let rows = match product.rows {
-        Some((at, scale)) if at == product.loops.len() => part.rows.len() * scale,
-        _ => product.shape[0],
+        Some(scale) => strip * scale,
+        None => product.shape[0],
     };
     rows * product.shape[2].min(CALL_DEPTH)
 }
@@ -91,83 +93,108 @@ pub(crate) fn scratch_size(product: &Product, part: &Part) -> usize {
 /// Runs a part of a product with all its loops.
 ///
 /// # Safety
-/// `arena` holds every element that the plan laid out, `scratch` as many as [`scratch_size`] says, and nobody
+/// `memory` holds every element that the plan laid out, `scratch` as many as [`scratch_size`] says, and nobody
 /// else writes what these rows and columns touch.
-pub(crate) unsafe fn run<T: Real>(product: &Product, arena: *mut T, scratch: *mut T, part: &Part) {
+pub(crate) unsafe fn run<T: Real>(
+    product: &Product,
+    memory: Memory<T>,
+    scratch: *mut T,
+    part: &Part,
+) {
+    let first = part.rows.start;
+    let address = |place: Place| memory.address(place, first);
     let mut shape = product.shape;
-    let mut offsets = [
-        product.left.offset,
-        product.right.offset,
-        product.target.offset,
-    ];
-    let mut restricted = None;
-    if let Some((at, scale)) = product.rows {
-        let (from, to) = (part.rows.start * scale, part.rows.end * scale);
-        if at == product.loops.len() {
-            shape[0] = to - from;
-            offsets[0] += from * product.left.strides[0];
-            offsets[2] += from * product.target.strides[0];
-        } else {
-            restricted = Some((at, from, to));
-        }
+    let mut from = Addresses {
+        left: address(product.left.place).cast_const(),
+        right: address(product.right.place).cast_const(),
+        target: address(product.target.place),
+    };
+    if let Some(scale) = product.rows {
+        let start = first * scale;
+        shape[0] = part.rows.len() * scale;
+        from = from.moved(
+            start,
+            [product.left.strides[0], 0, product.target.strides[0]],
+        );
     }
     let columns = part.columns.start..part.columns.end.min(shape[1]);
     shape[1] = columns.len();
-    offsets[1] += columns.start * product.right.strides[1];
-    offsets[2] += columns.start * product.target.strides[1];
+    let across = [0, product.right.strides[1], product.target.strides[1]];
+    from = from.moved(columns.start, across);
     let factor = product.accumulate.as_ref().map_or(1.0, |factor| {
         let scalars = factor.scalars.iter();
         // SAFETY: scalars lie in the arena.
         let product: f64 = scalars
-            .map(|at| unsafe { (*arena.add(*at)).to_f64() })
+            .map(|at| unsafe { (*memory.arena.add(*at)).to_f64() })
             .product();
         product * factor.number
     });
     let around = Around {
         product,
-        arena,
         scratch,
         shape,
-        restricted,
         factor: T::from_f64(factor),
     };
-    // SAFETY: the caller's promise.
-    unsafe { around.run(0, offsets, product.accumulate.is_some()) };
+    let (batch, turns) = &product.batch;
+    if batch.is_empty() {
+        // SAFETY: the caller's promise.
+        unsafe { around.run(0, from, product.accumulate.is_some()) };
+        return;
+    }
+    for turn in first * turns..part.rows.end * turns {
+        let mut rest = turn;
+        let mut from = from;
+        for outer in batch.iter().rev() {
+            from = from.moved(rest % outer.extent, outer.strides);
+            rest /= outer.extent;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { around.run(0, from, product.accumulate.is_some()) };
+    }
+}
+
+/// Where the operands and the target of a product start.
+#[derive(Clone, Copy)]
+struct Addresses<T> {
+    left: *const T,
+    right: *const T,
+    target: *mut T,
+}
+
+impl<T> Addresses<T> {
+    /// So many steps further; what is added up never leaves the arrays that the plan laid out when it is used.
+    fn moved(self, steps: usize, [left, right, target]: [usize; 3]) -> Self {
+        Self {
+            left: self.left.wrapping_add(steps * left),
+            right: self.right.wrapping_add(steps * right),
+            target: self.target.wrapping_add(steps * target),
+        }
+    }
 }
 
 struct Around<'a, T> {
     product: &'a Product,
-    arena: *mut T,
     scratch: *mut T,
     shape: [usize; 3],
-    restricted: Option<(usize, usize, usize)>,
     factor: T,
 }
 
 impl<T: Real> Around<'_, T> {
-    unsafe fn run(&self, depth: usize, offsets: [usize; 3], adds: bool) {
+    unsafe fn run(&self, depth: usize, from: Addresses<T>, adds: bool) {
         let Some(outer) = self.product.loops.get(depth) else {
             // SAFETY: the caller's promise.
-            unsafe { self.matrices(offsets, adds) };
+            unsafe { self.matrices(from, adds) };
             return;
         };
-        let range = match self.restricted {
-            Some((at, from, to)) if at == depth => from..to,
-            _ => 0..outer.extent,
-        };
-        for turn in range {
-            let mut moved = offsets;
-            for (offset, stride) in moved.iter_mut().zip(outer.strides) {
-                *offset += turn * stride;
-            }
+        for turn in 0..outer.extent {
             let adds = adds || (outer.adds && turn > 0);
             // SAFETY: as above.
-            unsafe { self.run(depth + 1, moved, adds) };
+            unsafe { self.run(depth + 1, from.moved(turn, outer.strides), adds) };
         }
     }
 
     /// One product of plain matrices, block of columns by block of columns.
-    unsafe fn matrices(&self, [left, right, target]: [usize; 3], adds: bool) {
+    unsafe fn matrices(&self, from: Addresses<T>, adds: bool) {
         let product = self.product;
         let [rows, columns, depth] = self.shape;
         let strides = |strides: [usize; 2]| strides.map(|stride| stride as isize);
@@ -180,24 +207,24 @@ impl<T: Real> Around<'_, T> {
         let deep = if transposes { CALL_DEPTH } else { depth };
         for start in (0..depth).step_by(deep) {
             let depth = deep.min(depth - start);
-            // SAFETY (all here): the offsets lie in the arena, since the plan was laid out for these extents.
-            let mut from = unsafe { self.arena.add(left + start * product.left.strides[1]) };
-            let mut from_strides = left_strides;
+            let inwards = [product.left.strides[1], product.right.strides[0], 0];
+            let from = from.moved(start, inwards);
+            let mut left = (from.left, left_strides);
             if transposes {
-                unsafe { transpose(from, left_strides[1], rows, depth, self.scratch) };
-                from = self.scratch;
-                from_strides = [depth as isize, 1];
+                // SAFETY: the scratch space was made for these extents.
+                unsafe { transpose(from.left, left_strides[1], rows, depth, self.scratch) };
+                left = (self.scratch.cast_const(), [depth as isize, 1]);
             }
-            let right = right + start * product.right.strides[0];
             for column in (0..columns).step_by(CALL_COLUMNS) {
-                let right = right + column * product.right.strides[1];
-                let target = target + column * product.target.strides[1];
+                let across = [0, product.right.strides[1], product.target.strides[1]];
+                let from = from.moved(column, across);
+                // SAFETY: the addresses lie in arrays that the plan laid out for these extents.
                 unsafe {
                     T::multiply(Call {
                         shape: [rows, CALL_COLUMNS.min(columns - column), depth],
-                        left: (from, from_strides),
-                        right: (self.arena.add(right), right_strides),
-                        target: (self.arena.add(target), target_strides),
+                        left,
+                        right: (from.right, right_strides),
+                        target: (from.target, target_strides),
                         factor: self.factor,
                         adds: adds || start > 0,
                     });

@@ -9,7 +9,8 @@ use super::pool::Pool;
 use super::product::{self, Part};
 use super::real::Real;
 use crate::memory::ALIGNMENT;
-use crate::nest::Product;
+use crate::nest::Place;
+use crate::product::Product;
 
 /// One kernel of a plan.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) enum Kernel<T> {
 pub(crate) struct Task {
     pub kernels: Range<usize>,
     pub part: Part,
+    /// So many rows at a time go through all kernels, so that what one writes is still near for the next.
+    pub strip: usize,
 }
 
 /// Tasks that may run side by side.
@@ -42,14 +45,21 @@ pub(crate) struct Scratches<T>(Vec<Mutex<Workspace<T>>>);
 
 /// What one thread works with.
 struct Workspace<T> {
+    /// Strips of the arrays that nothing outside a task reads.
+    locals: Aligned<T>,
     loops: Scratch<T>,
     /// The left operand of a product, laid out anew.
     left: Vec<T>,
 }
 
 impl<T: Real> Scratches<T> {
-    /// Room for all tasks on so many threads.
-    pub(crate) fn new(threads: usize, kernels: &[Kernel<T>], stages: &[Stage]) -> Self {
+    /// Room for all tasks on so many threads, and for so many elements of arrays that a thread has to itself.
+    pub(crate) fn new(
+        threads: usize,
+        kernels: &[Kernel<T>],
+        stages: &[Stage],
+        locals: usize,
+    ) -> Self {
         let loops = || {
             kernels.iter().filter_map(|kernel| match kernel {
                 Kernel::Loop(ready) => Some(ready),
@@ -61,13 +71,14 @@ impl<T: Real> Scratches<T> {
             kernels[task.kernels.clone()]
                 .iter()
                 .map(|kernel| match kernel {
-                    Kernel::Product(product) => product::scratch_size(product, &task.part),
+                    Kernel::Product(product) => product::scratch_size(product, task.strip),
                     Kernel::Loop(_) | Kernel::Dense(_) => 0,
                 })
         });
         let left = left.max().unwrap_or(0);
         let workspace = |_| {
             Mutex::new(Workspace {
+                locals: Aligned::new(locals),
                 loops: Scratch::new(loops()),
                 left: vec![T::ZERO; left],
             })
@@ -80,7 +91,9 @@ impl<T: Real> Scratches<T> {
         let first = self.0.first().map(Mutex::lock);
         first.map_or(0, |workspace| {
             let workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
-            workspace.loops.bytes() + size_of_val(&*workspace.left)
+            size_of_val(workspace.locals.elements())
+                + workspace.loops.bytes()
+                + size_of_val(&*workspace.left)
         })
     }
 }
@@ -101,13 +114,58 @@ impl Watch for Unwatched {
     }
 }
 
-/// The memory of a plan.
-pub(crate) struct Arena<T> {
+/// Elements that start at an aligned address.
+struct Aligned<T> {
     memory: Vec<T>,
     /// Where the first aligned element is.
     start: usize,
     size: usize,
 }
+
+impl<T: Real> Aligned<T> {
+    /// So many elements, all zero.
+    fn new(size: usize) -> Self {
+        let memory = vec![T::ZERO; size + ALIGNMENT];
+        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<T>());
+        Self {
+            start: start.min(ALIGNMENT),
+            memory,
+            size,
+        }
+    }
+
+    fn elements(&self) -> &[T] {
+        &self.memory[self.start..self.start + self.size]
+    }
+
+    fn elements_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..self.start + self.size]
+    }
+}
+
+/// Where a task finds its arrays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory<T> {
+    pub arena: *mut T,
+    /// The arrays that the thread has to itself.
+    pub locals: *mut T,
+}
+
+impl<T> Memory<T> {
+    /// Where an array starts or, for one of which only the rows from `first` on are held, would start.
+    pub(crate) fn address(&self, place: Place, first: usize) -> *mut T {
+        match place.local {
+            None => self.arena.wrapping_add(place.offset),
+            Some(row) => {
+                let held = self.locals.wrapping_add(place.offset);
+                held.wrapping_sub(first * row)
+            }
+        }
+    }
+}
+
+/// The memory of a plan.
+pub(crate) struct Arena<T>(Aligned<T>);
 
 /// An address that tasks on several threads share; they write disjoint elements.
 struct Shared<T>(*mut T);
@@ -124,23 +182,17 @@ impl<T> Shared<T> {
 impl<T: Real> Arena<T> {
     /// An arena of so many elements, all zero.
     pub(crate) fn new(size: usize) -> Self {
-        let memory = vec![T::ZERO; size + ALIGNMENT];
-        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<T>());
-        Self {
-            start: start.min(ALIGNMENT),
-            memory,
-            size,
-        }
+        Self(Aligned::new(size))
     }
 
     /// All elements.
     pub(crate) fn elements(&self) -> &[T] {
-        &self.memory[self.start..self.start + self.size]
+        self.0.elements()
     }
 
     /// All elements, to be written.
     pub(crate) fn elements_mut(&mut self) -> &mut [T] {
-        &mut self.memory[self.start..self.start + self.size]
+        self.0.elements_mut()
     }
 
     /// Runs the tasks of one stage.
@@ -157,22 +209,36 @@ impl<T: Real> Arena<T> {
             let task = &stage.tasks[number];
             let workspace = scratches.0[worker].lock();
             let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
-            let Workspace { loops, left } = &mut *workspace;
+            let Workspace {
+                locals,
+                loops,
+                left,
+            } = &mut *workspace;
+            let memory = Memory {
+                arena: shared.address(),
+                locals: locals.elements_mut().as_mut_ptr(),
+            };
             let rows = &task.part.rows;
-            for number in task.kernels.clone() {
-                // SAFETY: the layout placed everything that the kernels reach within the arena, and the schedule
-                // gives the tasks of a stage disjoint parts of their targets.
-                watch.watch(number, || unsafe {
-                    match &kernels[number] {
-                        Kernel::Product(product) => {
-                            product::run(product, shared.address(), left.as_mut_ptr(), &task.part);
+            for start in rows.clone().step_by(task.strip) {
+                let part = Part {
+                    rows: start..rows.end.min(start + task.strip),
+                    columns: task.part.columns.clone(),
+                };
+                for number in task.kernels.clone() {
+                    // SAFETY: the layout placed everything that the kernels reach, and the schedule gives the tasks
+                    // of a stage disjoint parts of their targets.
+                    watch.watch(number, || unsafe {
+                        match &kernels[number] {
+                            Kernel::Product(product) => {
+                                product::run(product, memory, left.as_mut_ptr(), &part);
+                            }
+                            Kernel::Loop(ready) => {
+                                ready.run(memory, part.rows.start, part.rows.end, loops);
+                            }
+                            Kernel::Dense(dense) => dense::run(dense, memory.arena),
                         }
-                        Kernel::Loop(ready) => {
-                            ready.run(shared.address(), rows.start, rows.end, loops);
-                        }
-                        Kernel::Dense(dense) => dense::run(dense, shared.address()),
-                    }
-                });
+                    });
+                }
             }
         };
         if stage.shared {

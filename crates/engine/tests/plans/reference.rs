@@ -64,6 +64,34 @@ fn batched_and_many_axed_products() {
 }
 
 #[test]
+fn rows_in_strips() {
+    // Too large for one strip: what only the next statement reads is held for a few rows at a time.
+    let attention = "
+Q[B, H, S, D]; K[B, H, T, D]; V[B, H, T, D]
+Z[b, h, s, t] = sum[d](Q[b, h, s, d] * K[b, h, t, d]) / sqrt(D)
+P = softmax(Z, axis=3)
+O[b, h, s, d] = sum[t](P[b, h, s, t] * V[b, h, t, d])
+U[b, h, t, d] = sum[s](P[b, h, s, t] * O[b, h, s, d])";
+    let sizes = [("B", 3), ("H", 7), ("S", 60), ("T", 50), ("D", 8)];
+    agrees(attention, &sizes, &["O", "U"]);
+    let norm = "
+X[S, D]; g[D]
+R = X - mean(X, axis=1, keepdims=True)
+v = mean(R**2, axis=1, keepdims=True)
+Y = R / sqrt(v + 0.01) * g
+dg = sum[s](Y[s, :] * X[s, :])
+m = max(Y, axis=1)";
+    agrees(norm, &[("S", 301), ("D", 110)], &["Y", "dg", "m"]);
+    agrees(norm, &[("S", 301), ("D", 110)], &["dg"]);
+    let layers = "
+X[S, D]; W[H, D]; U[C, H]
+A = tanh(X @ W.T)
+Y = tanh(A @ U.T)
+p = sum(Y * Y, axis=1)";
+    agrees(layers, &[("S", 2100), ("D", 5), ("H", 9), ("C", 4)], &["p"]);
+}
+
+#[test]
 fn chains_and_bilinear_forms() {
     let sizes = [("I", 6), ("J", 50), ("K", 7), ("L", 9)];
     for text in [

@@ -1,0 +1,262 @@
+//! Matrix products with strides: which axes are rows, columns and depth, which are loops around them, and into which
+//! tiles a large one is split. Nothing here runs anything.
+
+use crate::kernels::product::Part;
+use crate::nest::{Place, Places};
+use crate::term::{ArrayId, Position, Statement, Term};
+
+/// A (batched) matrix product with strides.
+#[derive(Debug)]
+pub(crate) struct Product {
+    /// Rows, columns and depth.
+    pub shape: [usize; 3],
+    /// The strides of the left operand along rows and depth.
+    pub left: Operand,
+    /// The strides of the right operand along depth and columns.
+    pub right: Operand,
+    /// The strides of the target along rows and columns.
+    pub target: Operand,
+    /// Loops around it that the rows of a tile restrict, taken as one: so many of its turns make a row.
+    pub batch: (Vec<OuterLoop>, usize),
+    /// Loops within these.
+    pub loops: Vec<OuterLoop>,
+    /// Where the rows of a tile restrict the product's own rows, how many of them make one.
+    pub rows: Option<usize>,
+    /// Added to the target instead of written over it, times this factor.
+    pub accumulate: Option<Factor>,
+}
+
+/// From this many elements on, steps along the depth of the left operand touch a line of the cache each, and rows
+/// whose starts are a power of two apart evict each other.
+const FAR: usize = 128;
+
+impl Product {
+    /// Whether the left operand is laid out row by row before it is used: its rows lie side by side and its columns
+    /// far apart, and there is enough to compute.
+    pub(crate) fn transposes_left(&self) -> bool {
+        let [rows, columns, depth] = self.shape;
+        let [row, deep] = self.left.strides;
+        row == 1 && deep >= FAR && rows >= 16 && columns >= 64 && depth >= 16
+    }
+
+    /// Whether it is one product of plain matrices.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.batch.0.is_empty() && self.loops.is_empty()
+    }
+
+    /// The tiles of a product that stands alone.
+    pub(crate) fn grid(&self) -> Vec<Part> {
+        let [rows, columns, _] = self.shape;
+        // What is laid out anew, or packed, should be so once.
+        let (down, across) = if self.transposes_left() {
+            (split(rows, 16, TILES), 1)
+        } else {
+            let across = split(columns, 32, TILES);
+            (split(rows, 64, TILES / across.min(TILES)), across)
+        };
+        let down = down.max(rows.div_ceil(MOST_ROWS));
+        let border = |size: usize, place: usize, count: usize, unit: usize| {
+            let border = size * place / count;
+            if place == count {
+                size
+            } else {
+                border.next_multiple_of(unit).min(size)
+            }
+        };
+        let mut parts = Vec::new();
+        for row in 0..down {
+            for column in 0..across {
+                parts.push(Part {
+                    rows: border(rows, row, down, 4)..border(rows, row + 1, down, 4),
+                    columns: border(columns, column, across, 32)
+                        ..border(columns, column + 1, across, 32),
+                });
+            }
+        }
+        parts
+    }
+}
+
+/// Tiles of a product that stands alone.
+const TILES: usize = 4;
+
+/// More rows than this, packed, leave the cache that is nearest but one.
+pub(crate) const MOST_ROWS: usize = 512;
+
+/// Into how many parts, of at least so many elements, an extent is split; at most `most`.
+fn split(extent: usize, least: usize, most: usize) -> usize {
+    (extent / least).clamp(1, most.max(1))
+}
+
+/// A factor of an accumulated product: a number times scalars in the arena.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Factor {
+    pub number: f64,
+    pub scalars: Vec<usize>,
+}
+
+fn factor(scale: &Term, places: &Places<'_>) -> Factor {
+    let mut factor = Factor {
+        number: 1.0,
+        scalars: Vec::new(),
+    };
+    for part in scale.factors() {
+        match part {
+            Term::Constant(value) => factor.number *= value.0,
+            Term::Load(array, _) => factor.scalars.push(places.offset(*array)),
+            // `added_product` lets nothing else through.
+            _ => {}
+        }
+    }
+    factor
+}
+
+/// One operand of a product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand {
+    pub place: Place,
+    pub strides: [usize; 2],
+}
+
+/// A loop around a matrix product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OuterLoop {
+    pub extent: usize,
+    /// The strides of left, right and target.
+    pub strides: [usize; 3],
+    /// Whether it adds to the same elements of the target.
+    pub adds: bool,
+}
+
+/// A run of axes with extent and the strides of left, right and target.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    extent: usize,
+    strides: [usize; 3],
+    /// Whether it holds one of the axes that make up the rows of tiles, and how many turns make a row.
+    leads: bool,
+    scale: usize,
+}
+
+/// The product of a statement for which [`Statement::is_product`] holds.
+pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Product> {
+    let [Term::Load(left, left_at), Term::Load(right, right_at)] = statement.body.factors() else {
+        return None;
+    };
+    let axes = statement.extents.len();
+    let strides = |array: &ArrayId, at: &[Position]| {
+        let mut strides = vec![0; axes];
+        for (position, stride) in at.iter().zip(places.arrays[array.0].strides()) {
+            if let Position::Axis(axis) = position {
+                strides[*axis] = stride;
+            }
+        }
+        strides
+    };
+    let mut operands = [
+        (places.place(*left), strides(left, left_at)),
+        (places.place(*right), strides(right, right_at)),
+    ];
+    let mut target = places.arrays[statement.target.0].strides();
+    target.resize(axes, 0);
+    let occurs = |at: &[Position], axis: usize| at.contains(&Position::Axis(axis));
+    let mut sides = [left_at, right_at];
+    // The tile's rows are the product's rows: transpose the product where they are its columns.
+    if !occurs(left_at, 0) {
+        operands.swap(0, 1);
+        sides.swap(0, 1);
+    }
+    let runs = |choose: &dyn Fn(usize) -> bool, lead: usize| -> Vec<Run> {
+        let mut chosen: Vec<usize> = (0..axes)
+            .filter(|axis| choose(*axis) && (statement.extents[*axis] > 1 || *axis < places.prefix))
+            .collect();
+        let stride_of = |axis: usize, which: usize| match which {
+            2 => target[axis],
+            _ => operands[which].1[axis],
+        };
+        chosen.sort_by_key(|axis| {
+            // Those that make up the rows of tiles come first, in their order.
+            let leads = *axis < places.prefix;
+            (!leads, std::cmp::Reverse(stride_of(*axis, lead)))
+        });
+        let mut runs: Vec<Run> = Vec::new();
+        for axis in chosen {
+            let extent = statement.extents[axis];
+            let strides = [0, 1, 2].map(|which| stride_of(axis, which));
+            let leads = axis < places.prefix;
+            if let Some(last) = runs.last_mut()
+                && !leads
+                && (0..3).all(|which| last.strides[which] == strides[which] * extent)
+            {
+                last.extent *= extent;
+                last.strides = strides;
+                last.scale *= extent;
+                continue;
+            }
+            runs.push(Run {
+                extent,
+                strides,
+                leads,
+                scale: 1,
+            });
+        }
+        runs
+    };
+    let free = |axis: usize| axis < statement.rank;
+    let in_left = |axis: usize| occurs(sides[0], axis);
+    let in_right = |axis: usize| occurs(sides[1], axis);
+    let batch = runs(&|axis| free(axis) && in_left(axis) && in_right(axis), 2);
+    let rows = runs(&|axis| free(axis) && in_left(axis) && !in_right(axis), 2);
+    let columns = runs(&|axis| free(axis) && !in_left(axis), 2);
+    let depth = runs(&|axis| !free(axis), 0);
+    let largest = |runs: &[Run]| -> usize {
+        (0..runs.len())
+            .max_by_key(|place| (runs[*place].extent, runs.len() - place))
+            .unwrap_or(0)
+    };
+    let unit = Run {
+        extent: 1,
+        strides: [0; 3],
+        leads: false,
+        scale: 1,
+    };
+    let take = |mut runs: Vec<Run>| -> (Run, Vec<Run>) {
+        if runs.is_empty() {
+            return (unit, runs);
+        }
+        let run = runs.remove(largest(&runs));
+        (run, runs)
+    };
+    let (row, more_rows) = take(rows);
+    let (column, more_columns) = take(columns);
+    let (deep, more_depth) = take(depth);
+    let outer = |run: &Run, adds: bool| OuterLoop {
+        extent: run.extent,
+        strides: run.strides,
+        adds,
+    };
+    let free = || batch.iter().chain(&more_rows).chain(&more_columns);
+    let leading: Vec<&Run> = free().filter(|run| run.leads).collect();
+    let scale = leading.last().map_or(1, |run| run.scale);
+    let inner = free().filter(|run| !run.leads).map(|run| outer(run, false));
+    let loops = inner.chain(more_depth.iter().map(|run| outer(run, true)));
+    Some(Product {
+        shape: [row.extent, column.extent, deep.extent],
+        left: Operand {
+            place: operands[0].0,
+            strides: [row.strides[0], deep.strides[0]],
+        },
+        right: Operand {
+            place: operands[1].0,
+            strides: [deep.strides[1], column.strides[1]],
+        },
+        target: Operand {
+            place: places.place(statement.target),
+            strides: [row.strides[2], column.strides[2]],
+        },
+        batch: (leading.iter().map(|run| outer(run, false)).collect(), scale),
+        loops: loops.collect(),
+        rows: row.leads.then_some(row.scale),
+        accumulate: statement.adds.as_ref().map(|scale| factor(scale, places)),
+    })
+}
