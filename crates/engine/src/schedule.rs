@@ -143,7 +143,7 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             let mut prefix = group.prefix.min(most_rows(statement));
             for before in &dependences[place] {
                 if group_of[*before] == candidate {
-                    prefix = prefix.min(common_rows(fused, *before, place)?);
+                    prefix = prefix.min(common_rows(fused, *before, place));
                 } else if groups[group_of[*before]].level >= group.level {
                     return None;
                 }
@@ -208,7 +208,7 @@ fn rows(statement: &Statement, prefix: usize) -> usize {
 }
 
 /// By how many leading axes `after` needs of `before` only what the same rows hold.
-fn common_rows(fused: &Fused, before: usize, after: usize) -> Option<usize> {
+fn common_rows(fused: &Fused, before: usize, after: usize) -> usize {
     let (first, second) = (&fused.statements[before], &fused.statements[after]);
     let mut common = first.rank.min(second.rank);
     let mut read = |reader: &Statement, array| {
@@ -222,5 +222,5 @@ fn common_rows(fused: &Fused, before: usize, after: usize) -> Option<usize> {
     if let Some(input) = fused.overwrites(second.target) {
         read(first, input);
     }
-    Some(common)
+    common
 }
