@@ -21,6 +21,13 @@ mod stabilise;
 mod term;
 mod timing;
 
+/// The vector functions that plans are made of, by themselves and at each level of instruction sets.
+pub mod functions {
+    pub use crate::kernels::elementwise::Level;
+    pub use crate::kernels::functions::apply;
+    pub use crate::term::Unary as Function;
+}
+
 pub use error::Error;
 pub use inspect::{
     ArenaReport, ArrayReport, GroupReport, KernelKind, KernelReport, Report, Role, StageReport,

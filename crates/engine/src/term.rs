@@ -82,16 +82,27 @@ impl Hash for Constant {
 /// Functions of one argument that have a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unary {
+    /// e to the power x.
     Exp,
+    /// e to the power x, less one.
     Expm1,
+    /// The natural logarithm.
     Log,
+    /// The natural logarithm of one more than x.
     Log1p,
+    /// The hyperbolic tangent.
     Tanh,
+    /// The logistic function.
     Sigmoid,
+    /// The error function.
     Erf,
+    /// The square root.
     Sqrt,
+    /// The absolute value.
     Abs,
+    /// The square.
     Square,
+    /// One divided by x.
     Reciprocal,
 }
 

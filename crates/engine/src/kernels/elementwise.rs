@@ -15,7 +15,7 @@ use crate::term::{Binary, Combine, Unary};
 
 /// The instruction sets that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
+pub enum Level {
     /// Whatever the target has without asking.
     Portable,
     /// AVX2 with fused multiply-add.
@@ -26,7 +26,7 @@ pub(crate) enum Level {
 
 impl Level {
     /// The best of this machine.
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         static LEVEL: OnceLock<Level> = OnceLock::new();
         *LEVEL.get_or_init(|| {
             #[cfg(target_arch = "x86_64")]
@@ -45,6 +45,14 @@ impl Level {
             }
             Self::Portable
         })
+    }
+
+    /// Those that this machine has, the plainest first.
+    pub fn available() -> Vec<Self> {
+        let all = [Self::Portable, Self::Avx2, Self::Avx512];
+        all.into_iter()
+            .filter(|level| *level <= Self::detect())
+            .collect()
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod dense;
 pub(crate) mod elementwise;
+pub(crate) mod functions;
 pub(crate) mod loops;
 pub(crate) mod peak;
 pub(crate) mod pool;

@@ -20,7 +20,7 @@ pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usiz
 pub(crate) type Reducer<T> = unsafe fn(*const T, usize) -> T;
 
 pub(crate) mod sealed {
-    use super::{Combine, Debug, Kernel, Operation, Reducer};
+    use super::{Combine, Debug, Kernel, Level, Operation, Reducer};
 
     /// What the engine needs of a precision.
     pub trait Precision:
@@ -35,7 +35,11 @@ pub(crate) mod sealed {
         /// The exact value as a double.
         fn to_f64(self) -> f64;
         /// The kernel of an operation on blocks; `None` if it works element by element.
-        fn kernel(operation: Operation) -> Option<Kernel<Self>>;
+        fn kernel(operation: Operation) -> Option<Kernel<Self>> {
+            Self::kernel_at(Level::detect(), operation)
+        }
+        /// The same at a level that the machine has.
+        fn kernel_at(level: Level, operation: Operation) -> Option<Kernel<Self>>;
         /// The kernel that combines a block into one element.
         fn reducer(combine: Combine) -> Reducer<Self>;
         /// The kernel that combines a block into another, element by element.
@@ -67,8 +71,8 @@ macro_rules! precision {
                 self as f64
             }
 
-            fn kernel(operation: Operation) -> Option<Kernel<Self>> {
-                Kernels::<Self>::kernel(Level::detect(), operation)
+            fn kernel_at(level: Level, operation: Operation) -> Option<Kernel<Self>> {
+                Kernels::<Self>::kernel(level, operation)
             }
 
             fn reducer(combine: Combine) -> Reducer<Self> {
