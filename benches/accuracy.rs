@@ -160,7 +160,10 @@ fn double_precision(chunk: u64, table: &mut Table) {
             match place % 3 {
                 0 => low.max(-1e3) + part * (high.min(1e3) - low.max(-1e3)),
                 1 => (part - 0.5) * 8.0,
-                _ => ((part - 0.5) * 1_300.0).exp() * if place % 2 == 0 { 1.0 } else { -1.0 },
+                _ => {
+                    ((part - 0.5) * 1_300.0).exp()
+                        * if place.is_multiple_of(2) { 1.0 } else { -1.0 }
+                }
             }
         };
         let inside = |x: &f64| x >= low && x <= high;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use backprove::Problem;
@@ -69,7 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for shape in SHAPES {
             let seconds = body(text, shape)?;
             let elements = (shape[0] * shape[1]) as f64;
-            line += &format!("{:8.3} ({:9.0})", elements / seconds / 1e9, seconds * 1e9);
+            let rate = elements / seconds / 1e9;
+            write!(line, "{rate:8.3} ({:9.0})", seconds * 1e9)?;
         }
         println!("{line}");
     }

@@ -132,7 +132,7 @@ pub fn precise(name: &str, x: f64) -> Option<Precise> {
             if x < -60.0 {
                 return Some(Double::from(x).exp());
             }
-            let power = Double::from(-x).exp().value();
+            let power = Double::from(-x.min(200.0)).exp().value();
             plain(Double::from(1.0).over(power.plus(Double::from(1.0))))
         }
         "erf" => plain(Double::from(x).erf()),
