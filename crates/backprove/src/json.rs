@@ -1,6 +1,7 @@
 //! The derivation as one JSON object, for other programs.
 
 mod derivative;
+mod plan;
 
 use backprove_calculus::check::IdentityCheck;
 use backprove_calculus::{Chain, Derivation, Equation, Gradient, Index, Level, Tensor};
@@ -12,6 +13,7 @@ use crate::verification::{DerivationCheck, Verification};
 use crate::{report, text};
 
 pub use derivative::derivative;
+pub use plan::{PLAN_SCHEMA, plan};
 
 /// The version of the object's layout.
 pub const SCHEMA: &str = "backprove/derivation/1";

@@ -23,6 +23,7 @@ mod verification;
 
 pub mod claim;
 pub mod json;
+pub mod planning;
 pub mod report;
 pub mod text;
 pub mod training;

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod derivative;
+mod plan;
 
 use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
 use backprove_calculus::{
@@ -20,6 +21,7 @@ use crate::verification::{DerivationCheck, Verification};
 use certificate::certified;
 
 pub use derivative::{check_derivative, derivative};
+pub use plan::{drawing, plan};
 
 /// How much of a derivation is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -131,13 +131,15 @@ pub struct KernelReport {
 pub struct ArenaReport {
     /// The arrays, in the order in which they come alive.
     pub arrays: Vec<ArrayReport>,
+    /// Arrays that never lie in the arena: each thread holds some rows of them at a time, within [`Self::scratch`].
+    pub strips: Vec<String>,
     /// The size of the arena: the peak, known before anything runs, but for [`Self::scratch`].
     pub bytes: u64,
     /// The sum of all arrays that are alive in the worst stage; two that share a place at that moment count once.
     pub live: u64,
     /// That stage.
     pub worst: usize,
-    /// What each thread needs beside the arena for the blocks of its loops.
+    /// What each thread needs beside the arena, for the blocks of its loops and for [`Self::strips`].
     pub scratch: u64,
 }
 
@@ -387,6 +389,12 @@ impl Inspector<'_> {
         }
         let element = self.element as u64;
         let mut arrays: Vec<(ArrayId, ArrayReport)> = Vec::new();
+        let written = self.fused.statements.iter();
+        let strips = written
+            .map(|statement| statement.target)
+            .filter(|target| self.layout.local(*target).is_some())
+            .map(|target| self.fused.arrays[target.0].name.clone())
+            .collect();
         for (id, (first, last)) in spans {
             let (Some(offset), array) = (self.layout.offset(id), &self.fused.arrays[id.0]) else {
                 continue;
@@ -420,6 +428,7 @@ impl Inspector<'_> {
         ArenaReport {
             bytes: self.layout.size as u64 * element,
             arrays,
+            strips,
             live,
             worst,
             scratch: scratch as u64,

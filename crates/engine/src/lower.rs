@@ -97,6 +97,11 @@ impl Lowering<'_> {
         Ok(axis)
     }
 
+    /// How many elements the axes span: a double, since nothing has bounded the extents yet.
+    fn volume(&self, axes: &[Axis]) -> f64 {
+        axes.iter().map(|axis| self.extents[*axis] as f64).product()
+    }
+
     fn position(&self, index: &Index) -> Result<Position, Error> {
         let position = self.environment.get(index);
         position
@@ -265,8 +270,7 @@ impl Lowering<'_> {
             self.hoist(&term, combine, &used)
         };
         if combine == Combine::Product {
-            let repetitions: usize = unused.iter().map(|axis| self.extents[*axis]).product();
-            return Ok(power(reduced, Term::constant(repetitions as f64)));
+            return Ok(power(reduced, Term::constant(self.volume(&unused))));
         }
         Ok(reduced)
     }
@@ -297,7 +301,6 @@ impl Lowering<'_> {
         let occurring: Vec<Axis> = terms.iter().flat_map(Term::axes).collect();
         let (bound, absent): (Vec<Axis>, Vec<Axis>) =
             bound.into_iter().partition(|axis| occurring.contains(axis));
-        let copies: usize = absent.iter().map(|axis| self.extents[*axis]).product();
         let (inner, mut outer): (Vec<Term>, Vec<Term>) = terms
             .into_iter()
             .partition(|term| term.axes().iter().any(|axis| bound.contains(axis)));
@@ -306,7 +309,7 @@ impl Lowering<'_> {
             let tree = contract::order(&sets, &bound, &self.extents);
             outer.push(self.contract(&tree, &inner, &bound, &[]));
         }
-        outer.push(Term::constant(copies as f64));
+        outer.push(Term::constant(self.volume(&absent)));
         Ok(Term::multiply(outer))
     }
 

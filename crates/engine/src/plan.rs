@@ -12,7 +12,7 @@ use crate::kernels::loops::Ready;
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
 use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watch};
-use crate::lower::lower;
+use crate::lower::{Lowered, lower};
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places};
 use crate::product;
@@ -78,7 +78,9 @@ impl<T: Real> Plan<T> {
         outputs: &[&str],
         updates: &[(&str, &str)],
     ) -> Result<Self, Error> {
-        let fused = fuse::fuse(lower(program, sizes)?, outputs, updates)?;
+        let lowered = lower(program, sizes)?;
+        within_reach(&lowered)?;
+        let fused = fuse::fuse(lowered, outputs, updates)?;
         let groups = schedule::schedule(&fused);
         let layout = memory::place(&fused, &groups);
         let mut builder = Builder {
@@ -107,8 +109,14 @@ impl<T: Real> Plan<T> {
         let inputs = inputs.filter(|array| fused.arrays[array.0].origin == Origin::Input);
         let readable = fused.kept.iter().copied().chain(inputs);
         let readable = readable.chain(fused.replaces.keys().copied()).collect();
+        let arena = Arena::new(layout.size).ok_or_else(|| {
+            let mebibytes = (layout.size * size_of::<T>()) >> 20;
+            Error::new(format!(
+                "the plan needs {mebibytes} MiB of memory, more than the system gives"
+            ))
+        })?;
         Ok(Self {
-            arena: Arena::new(layout.size),
+            arena,
             readable,
             names,
             layout,
@@ -121,10 +129,10 @@ impl<T: Real> Plan<T> {
         })
     }
 
-    /// Uses up to `count` threads from now on, the calling one included. The results are the same bytes for any number.
+    /// Uses up to `count` threads from now on, 256 at most, the calling one included. The results are the same bytes for any number.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Self {
-        self.pool = Pool::new(count);
+        self.pool = Pool::new(count.min(MOST_THREADS));
         self.scratches = Scratches::new(
             self.pool.threads(),
             &self.kernels,
@@ -235,6 +243,33 @@ impl<T: Real> Plan<T> {
     pub fn describe(&self) -> String {
         self.report.to_string()
     }
+}
+
+/// Threads beyond which no plan has work.
+const MOST_THREADS: usize = 256;
+
+/// Elements of an array, and turns of a loop, that no machine will see: below them, sizes multiply without overflow.
+const MOST_ELEMENTS: f64 = (1_u64 << 48) as f64;
+const MOST_TURNS: f64 = (1_u64 << 60) as f64;
+
+/// Refuses sizes at which nothing could be computed.
+fn within_reach(lowered: &Lowered) -> Result<(), Error> {
+    let volume =
+        |extents: &[usize]| -> f64 { extents.iter().map(|extent| *extent as f64).product() };
+    for array in &lowered.arrays {
+        if volume(&array.shape) > MOST_ELEMENTS {
+            let name = &array.name;
+            return Err(Error::new(format!("`{name}` has more than 2^48 elements")));
+        }
+    }
+    for statement in &lowered.statements {
+        if volume(&statement.extents) > MOST_TURNS {
+            let name = &lowered.arrays[statement.target.0].name;
+            let message = format!("`{name}` takes more than 2^60 operations");
+            return Err(Error::new(message));
+        }
+    }
+    Ok(())
 }
 
 struct Builder<'a, T> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use backprove::calculus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::planning::arguments::{PLAN, Plan};
 use crate::training::arguments::{EVALUATE, Evaluate, PREDICT, Predict, TRAIN, Train};
 
 /// The command line.
@@ -49,6 +50,9 @@ pub enum Command {
     /// Print self-contained code for a program and its gradients
     #[command(after_help = EMIT)]
     Emit(Emit),
+    /// Print how a program runs at given sizes: kernels, operations, memory, times
+    #[command(after_help = PLAN)]
+    Plan(Plan),
     /// Train a network, on built-in data if none are named
     #[command(after_help = TRAIN)]
     Train(Train),

@@ -38,13 +38,19 @@ impl Asked {
         let problem = read.map_err(|diagnosed| {
             path_instead(&options.source).map_or_else(|| about(diagnosed, &source), Stop::wrong)
         })?;
-        affordable(problem.program(), &wrt).map_err(Stop::refusal)?;
         Ok(Self {
             problem,
             source,
             wrt,
             cotangent: options.cotangent.clone(),
         })
+    }
+
+    /// Reads a program whose derivatives will be verified.
+    pub fn to_verify(options: &Program) -> Result<Self, Stop> {
+        let asked = Self::read(options)?;
+        affordable(asked.problem.program(), &asked.wrt).map_err(Stop::refusal)?;
+        Ok(asked)
     }
 
     /// Derives what was asked for.

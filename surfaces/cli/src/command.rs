@@ -15,7 +15,7 @@ use crate::arguments::{
 };
 use crate::asked::Asked;
 use crate::stop::{Status, Stop};
-use crate::{diagnostics, misuse, orientation, output, training};
+use crate::{diagnostics, misuse, orientation, output, planning, training};
 
 /// Carries out a command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
@@ -33,6 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
         Command::Derive(options) => derive(options, color),
         Command::Check(options) => check(options, color),
         Command::Emit(options) => emit(options),
+        Command::Plan(options) => planning::plan(options, color),
         Command::Train(options) => training::train(options, color),
         Command::Predict(options) => training::predict(options),
         Command::Evaluate(options) => training::evaluate(options, color),
@@ -54,7 +55,7 @@ fn finished(result: Result<Status, Stop>, color: Color) -> Status {
 }
 
 fn derive(options: &Derive, color: Color) -> Result<Status, Stop> {
-    let asked = Asked::read(&options.program)?;
+    let asked = Asked::to_verify(&options.program)?;
     let detail = match options.detail {
         Detail::Headline => backprove::Detail::Headline,
         Detail::Working => backprove::Detail::Working,
@@ -65,27 +66,39 @@ fn derive(options: &Derive, color: Color) -> Result<Status, Stop> {
         let verification = DerivativeVerification::of(&derivative, SEED);
         let document = || report::derivative(&derivative, &verification, detail);
         let object = || format!("{:#}\n", json::derivative(&derivative, &verification));
-        print(options, color, document, object)?;
+        print(
+            options.format,
+            options.output.as_deref(),
+            color,
+            document,
+            object,
+        )?;
         return sound(verification.holds());
     }
     let gradient = asked.gradient()?;
     let verification = Verification::of(&gradient, SEED);
     let document = || report::derivation(&gradient, &verification, detail);
     let object = || format!("{:#}\n", json::derivation(&gradient, &verification));
-    print(options, color, document, object)?;
+    print(
+        options.format,
+        options.output.as_deref(),
+        color,
+        document,
+        object,
+    )?;
     // It is shown all the same: the report says at which step something is wrong.
     sound(verification.holds())
 }
 
-/// Prints a derivation as it was asked for.
-fn print(
-    options: &Derive,
+/// Prints a result in a format, or in the one that the file's name asks for.
+pub fn print(
+    format: Option<Format>,
+    path: Option<&Path>,
     color: Color,
     document: impl Fn() -> Document,
     object: impl Fn() -> String,
 ) -> Result<(), Stop> {
-    let path = options.output.as_deref();
-    let format = options.format.unwrap_or_else(|| format_of(path));
+    let format = format.unwrap_or_else(|| format_of(path));
     let text = match format {
         Format::Text => output::text(&document(), path, color),
         Format::Latex => latex::print(&document()),
@@ -102,7 +115,7 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
             .help("without it, every check draws its own random numbers; `--seed` changes them");
         return Err(Stop::refusal(diagnostic));
     }
-    let asked = Asked::read(&options.program)?;
+    let asked = Asked::to_verify(&options.program)?;
     let path = options.output.as_deref();
     if let Some(order) = options.order.beyond_gradient() {
         if !options.claims.is_empty() {
@@ -156,7 +169,7 @@ fn emit(options: &Emit) -> Result<Status, Stop> {
         let diagnostic = Diagnostic::error("not-available", message).help("`emit numpy` is");
         return Err(Stop::refusal(diagnostic));
     }
-    let asked = Asked::read(&options.program)?;
+    let asked = Asked::to_verify(&options.program)?;
     let style = codegen::Options::default();
     // Code is not printed before the derivative was found right.
     let code = if let Some(order) = options.order.beyond_gradient() {

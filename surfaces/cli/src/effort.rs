@@ -1,7 +1,9 @@
 //! What a verification would cost. Every step is evaluated element by element, so literal sizes
-//! must be small; symbols stand for all sizes and are tried at small ones. Nothing is verified here.
+//! must be small; symbols stand for all sizes and are tried at small ones. Also whether a plan fits into memory. Nothing is
+//! verified or run here.
 
 use backprove::calculus::{Dim, Expr, Index, Node, Program, Tensor};
+use backprove::engine::{Report, Role};
 use backprove::syntax::Diagnostic;
 
 /// What a symbolic size counts for; it is tried at values about as large.
@@ -60,4 +62,35 @@ fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> f64 {
         Dim::Literal(size) => *size as f64,
     };
     dims.into_iter().map(size).product()
+}
+
+/// A refusal where running the plan would take more memory than the system has left.
+pub fn fits(report: &Report, threads: usize) -> Result<(), Diagnostic> {
+    let inputs = report.arena.arrays.iter();
+    let inputs = inputs.filter(|array| array.role == Role::Input);
+    // Random inputs are drawn in double precision, and kept until the last run.
+    let drawn: u64 = inputs.map(|array| 3 * array.bytes).sum();
+    let needed = report.arena.peak(threads).saturating_add(drawn);
+    match available() {
+        Some(available) if needed > available => {
+            let message = format!(
+                "running this takes about {} MiB of memory, and {} MiB are left",
+                needed >> 20,
+                available >> 20
+            );
+            Err(Diagnostic::error("too-large-to-run", message)
+                .help("without `--time` nothing is run; smaller sizes in `--sizes` need less"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The bytes of memory that the system can still give, where it says so.
+fn available() -> Option<u64> {
+    let known = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = known
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kibibytes = line.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+    Some(kibibytes << 10)
 }

@@ -10,6 +10,7 @@ mod misuse;
 mod orientation;
 mod output;
 mod panic;
+mod planning;
 mod source;
 mod stop;
 mod training;

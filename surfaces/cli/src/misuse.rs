@@ -38,6 +38,7 @@ fn unknown_command(word: &str) -> Diagnostic {
     diagnostic.help(if program {
         format!("to derive the gradients of a program: backprove derive '{word}'")
     } else {
-        "the commands are derive, check and emit; `backprove help` explains them".to_owned()
+        "the commands are derive, check, emit, plan and train; `backprove help` explains them"
+            .to_owned()
     })
 }

@@ -313,13 +313,14 @@ fn reading(label: Option<&str>, model: Option<&Model>) -> data::Options {
     }
 }
 
-fn threads(wish: Option<usize>) -> usize {
+/// As many threads as wished, or one for each core.
+pub fn threads(wish: Option<usize>) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     wish.unwrap_or_else(cores)
 }
 
 /// What the library refused, as a diagnostic.
-fn stopped(error: &backprove::nn::Error) -> Stop {
+pub fn stopped(error: &backprove::nn::Error) -> Stop {
     let text = error.to_string();
     Stop::wrong(Diagnostic::error("training", text))
 }

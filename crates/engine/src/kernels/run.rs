@@ -180,9 +180,13 @@ impl<T> Shared<T> {
 }
 
 impl<T: Real> Arena<T> {
-    /// An arena of so many elements, all zero.
-    pub(crate) fn new(size: usize) -> Self {
-        Self(Aligned::new(size))
+    /// An arena of so many elements, all zero; nothing where the system does not give the memory.
+    pub(crate) fn new(size: usize) -> Option<Self> {
+        let mut asked: Vec<T> = Vec::new();
+        asked.try_reserve_exact(size.checked_add(ALIGNMENT)?).ok()?;
+        // The compiler may not leave the question out.
+        drop(std::hint::black_box(asked));
+        Some(Self(Aligned::new(size)))
     }
 
     /// All elements.

@@ -6,19 +6,23 @@
 
 mod confusion;
 mod lines;
+mod plan;
 
 pub use confusion::confusion_matrix;
 pub use lines::{LineChart, Mark, Series};
+pub use plan::plan_drawing;
 
 /// The style that every picture carries. The class names are prefixed because a style in an SVG
-/// element holds for the whole page.
+/// element holds for the whole page; a picture that stands alone asks for a canvas of the scheme.
 const STYLE: &str = "<style>\
     .bp-plot{color:#1f2328;font:12px system-ui,sans-serif;max-width:100%;height:auto}\
     .bp-plot text{fill:currentColor}\
     .bp-plot .bp-title{font-size:14px;font-weight:600}\
+    .bp-plot .bp-stage{font-weight:600}\
     .bp-plot .bp-light{fill:#fff}\
     .bp-plot .bp-axis{stroke:currentColor;stroke-opacity:.6}\
     .bp-plot .bp-grid{stroke:currentColor;stroke-opacity:.13}\
+    svg.bp-plot:root{color-scheme:light dark}\
     @media(prefers-color-scheme:dark){.bp-plot{color:#e6edf3}}\
     </style>";
 

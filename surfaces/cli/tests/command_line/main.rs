@@ -2,6 +2,7 @@
 
 mod asked;
 mod outputs;
+mod planning;
 mod running;
 mod sources;
 mod training;
