@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backprove_calculus::reference::Sizes;
 use backprove_calculus::sample::{Region, floats, size_sets};
-use backprove_calculus::{Derivative, Dim, Gradient, Program};
+use backprove_calculus::{Derivative, Dim, Gradient, Program, Tensor};
 use backprove_engine::{Peak, Plan, Real, Timing};
 use backprove_nn::network::Network;
 use backprove_nn::optim::Step;
@@ -161,7 +161,7 @@ impl Subject {
             .iter()
             .map(|equation| &equation.target);
         let tensors = self.program.inputs.iter().chain(targets);
-        for dim in tensors.flat_map(|tensor| tensor.dims()) {
+        for dim in tensors.flat_map(Tensor::dims) {
             let value = dim.value(&|name| sizes.get(name).copied());
             if value.is_some_and(|value| value > 0) {
                 continue;

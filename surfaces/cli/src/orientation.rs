@@ -14,6 +14,7 @@ Then, with the same program (or a path to a .bp file, or - for standard input):
   backprove check …                             every step and result verified, in a table
   backprove check … --claim 'dL/db = dL/dY'     is my own formula right?
   backprove emit numpy …                        the gradients as NumPy code
+  backprove plan … --sizes S=128,M=784,N=512    how it runs: kernels, operations, memory
 
 And a network that learns with gradients derived like this, on built-in data:
 

@@ -167,7 +167,12 @@ fn what_is_planned_can_be_chosen() {
     let folder = folder();
     let linear = ["plan", "linear.bp", "--sizes", SIZES];
     let lines: &[Line<'_>] = &[
-        (&["--forward"], 0, &["Plan in f32", "product", "64 op"], &[]),
+        (
+            &["--forward"],
+            0,
+            &["Plan in f32", "product", "Y[i, j]"],
+            &[],
+        ),
         (&["--wrt", "b"], 0, &["db"], &[]),
         (&["--precision", "f64"], 0, &["Plan in f64"], &[]),
         (&["--order", "jvp"], 0, &["t_W"], &[]),
