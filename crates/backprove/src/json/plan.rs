@@ -35,6 +35,7 @@ pub fn plan(report: &Report, threads: usize, measured: Option<&Measured>) -> Val
             "worst_stage": arena.worst,
             "scratch_bytes": arena.scratch * threads as u64,
             "peak_bytes": arena.peak(threads),
+            "strips": arena.strips,
             "arrays": arena.arrays.iter().map(array).collect::<Vec<_>>(),
         },
     });

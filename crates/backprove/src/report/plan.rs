@@ -73,6 +73,12 @@ pub fn plan(report: &Report, threads: usize, measured: Option<&Measured>) -> Doc
     }
     document.push(Block::heading(1, "Arena"));
     document.push(Block::Table(arena(&report.arena)));
+    if !report.arena.strips.is_empty() {
+        document.push(Block::paragraph(format!(
+            "Beside the arena each thread holds the blocks of its loops and, some rows at a time: {}.",
+            report.arena.strips.join(", ")
+        )));
+    }
     document
 }
 
@@ -127,7 +133,7 @@ fn memory(arena: &ArenaReport, threads: usize) -> Prose {
     Prose::from("The peak is known before anything runs: ")
         .strong(bytes(arena.peak(threads)))
         .text(format!(
-            ", an arena of {} and {} for the blocks of {}. The arena is {:.2} times the sum of the arrays that are alive \
+            ", an arena of {} and {} for {}. The arena is {:.2} times the sum of the arrays that are alive \
              in the worst stage, stage {} ({}).",
             bytes(arena.bytes),
             bytes(arena.scratch * threads as u64),

@@ -360,7 +360,10 @@ fn misused_command_lines() {
             &["frobnicate"],
             2,
             &[],
-            &["error[unknown-command]", "derive, check, emit, plan and train"],
+            &[
+                "error[unknown-command]",
+                "derive, check, emit, plan and train",
+            ],
         ),
         (&["dervie"], 2, &[], &["derive"]),
         (&["derive"], 2, &[], &["<SOURCE>"]),
