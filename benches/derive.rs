@@ -13,17 +13,23 @@ use std::time::Instant;
 use backprove::calculus::derivation::{Order, derivative};
 use backprove::{Problem, Verification};
 use catalogue::Entry;
+use xtask::report::Report;
 
 const REPEATS: usize = 9;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Tests of all targets only want to know that it builds; `cargo bench` says so.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let Some(mut report) = Report::of("derive") else {
         return Ok(());
+    };
+    let mut text = String::new();
+    corpus(&mut text)?;
+    large(&mut text)?;
+    layers(&mut text)?;
+    if report.quick() {
+        print!("{text}");
     }
-    corpus();
-    large()?;
-    layers()
+    report.note(format!("```text\n{text}```"));
+    report.finish()
 }
 
 /// The median and the best of several runs in milliseconds, after one to warm up: on a machine that is shared the best says
@@ -67,7 +73,7 @@ struct Row {
     verified: Option<f64>,
 }
 
-fn corpus() {
+fn corpus(text: &mut String) -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for entry in catalogue::all() {
         let Ok(problem) = entry.read() else { continue };
@@ -85,31 +91,36 @@ fn corpus() {
         });
     }
     let count = rows.len();
-    println!("deriving {count} problems, milliseconds (of {REPEATS} runs), verification apart:");
+    writeln!(
+        text,
+        "deriving {count} problems, milliseconds (of {REPEATS} runs), verification apart:"
+    )?;
     for (what, of) in [
         ("median", (|row| row.median) as fn(&Row) -> f64),
         ("best", |row| row.best),
     ] {
         rows.sort_by(|a, b| of(b).total_cmp(&of(a)));
         let above = |limit: f64| rows.iter().filter(|row| of(row) > limit).count();
-        println!(
+        writeln!(
+            text,
             "  {what:>6} runs: half below {:.2}, 90 % below {:.2}, greatest {:.2}; {} above 1 ms, {} above 5 ms",
             of(&rows[count / 2]),
             of(&rows[count / 10]),
             of(&rows[0]),
             above(1.0),
             above(5.0)
-        );
+        )?;
     }
-    println!("  the slowest:      best   median   verify");
+    writeln!(text, "  the slowest:      best   median   verify")?;
     for row in rows.iter().take(20) {
         let verified = row
             .verified
             .map_or(String::new(), |time| format!("{time:.1}"));
-        println!(
+        writeln!(
+            text,
             "  {:20.2} {:8.2} {verified:>8}  {}",
             row.best, row.median, row.name
-        );
+        )?;
     }
     rows.retain(|row| row.verified.is_some());
     rows.sort_by(|a, b| {
@@ -117,30 +128,39 @@ fn corpus() {
             .partial_cmp(&a.verified)
             .unwrap_or(std::cmp::Ordering::Equal)
     });
-    println!("  the slowest to verify:");
+    writeln!(text, "  the slowest to verify:")?;
     for row in rows.iter().take(6) {
-        println!("  {:20.1}  {}", row.verified.unwrap_or_default(), row.name);
+        writeln!(
+            text,
+            "  {:20.1}  {}",
+            row.verified.unwrap_or_default(),
+            row.name
+        )?;
     }
+    Ok(())
 }
 
 /// The programs that are larger than a problem.
-fn large() -> Result<(), Box<dyn Error>> {
+fn large(text: &mut String) -> Result<(), Box<dyn Error>> {
     let block = "X[S, M]; A[M, D]; B[M, D]; C[M, E]; U[E, M]; g[M]; h[M]; V[M, H]; W[H, M]\n\
         Q = X @ A\nK = X @ B\nV1 = X @ C\nZ = Q @ K.T / sqrt(D)\nP = softmax(Z, axis=1)\nO = P @ V1\nR = X + O @ U\n\
         m = mean(R, axis=1, keepdims=True)\nc = R - m\ns = sqrt(mean(c**2, axis=1, keepdims=True) + 1e-5)\n\
         N = g * c / s + h\nF = gelu(N @ V)\nY = R + F @ W";
-    for (name, text) in [
+    for (name, source) in [
         (
             "an attention block with layer norm and feed-forward part",
             block.to_owned(),
         ),
         ("a network of 12 layers", network(12)),
     ] {
-        let problem = Problem::read(&text)?;
+        let problem = Problem::read(&source)?;
         let gradient = problem.gradient(&[], None)?;
         let (median, best) = time(REPEATS, || problem.gradient(&[], None));
         let (_, verified) = time(1, || Verification::of(&gradient, 0));
-        println!("{name}: best {best:.2} ms, median {median:.2} ms; verify {verified:.0} ms");
+        writeln!(
+            text,
+            "{name}: best {best:.2} ms, median {median:.2} ms; verify {verified:.0} ms"
+        )?;
     }
     Ok(())
 }
@@ -160,15 +180,16 @@ fn network(depth: usize) -> String {
     text
 }
 
-fn layers() -> Result<(), Box<dyn Error>> {
+fn layers(text: &mut String) -> Result<(), Box<dyn Error>> {
     for depth in [10, 100, 1000] {
         let problem = Problem::read(&network(depth))?;
         let repeats = if depth > 100 { 2 } else { 5 };
         let (_, best) = time(repeats, || problem.gradient(&[], None));
-        println!(
+        writeln!(
+            text,
             "{depth} layers: best {best:.1} ms, {:.3} ms a layer",
             best / depth as f64
-        );
+        )?;
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! results are compared before anything is timed, and both sides run in turn. Where the Hessian is a delta times a core, the core
 //! alone is timed as well: it is all that a product with a vector, or a solve, needs.
 
-mod rival;
-
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,9 +12,12 @@ use backprove::Problem;
 use backprove::calculus::derivation::{Derivative, Order};
 use backprove::calculus::{Equation, Expr, Index, Node, Program, Tensor};
 use backprove::engine::Plan;
+use xtask::report::Report;
+use xtask::rival::Rival;
+use xtask::statistics::median;
 
 const THREADS: usize = 2;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const RUNS: usize = 5;
 const FACTORS: usize = 5;
 const LAYERS: usize = 10;
@@ -43,32 +44,26 @@ struct Case {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Tests of all targets only want to know that it builds; `cargo bench` says so.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let Some(mut report) = Report::of("hessian") else {
         return Ok(());
-    }
-    let mut rival = rival::Rival::start("hessian.py", THREADS)?;
-    println!(
-        "{:<16} {:>5} {:>10} {:>10} {:>10} {:>10} {:>9} {:>9} {:>11}",
-        "case",
-        "n",
-        "dense ms",
-        "core ms",
-        "JAX ms",
-        "torch ms",
-        "JAX/dense",
-        "JAX/core",
-        "torch/dense"
-    );
+    };
+    let mut rival = Rival::python("hessian.py", THREADS, &[])?;
     for (name, sizes) in CASES {
-        for &n in *sizes {
-            measure(name, n, &mut rival)?;
+        // The small half has to do where time is short.
+        let count = report.choose(sizes.len().div_ceil(2), sizes.len());
+        for &n in &sizes[..count] {
+            measure(name, n, &mut rival, &mut report)?;
         }
     }
-    Ok(())
+    report.finish()
 }
 
-fn measure(name: &str, n: usize, rival: &mut rival::Rival) -> Result<(), Box<dyn Error>> {
+fn measure(
+    name: &str,
+    n: usize,
+    rival: &mut Rival,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
     let case = case(name, n)?;
     let problem = Problem::read(&case.source)?;
     let derivative = problem.derivative(&[case.variable], Order::Hessian)?;
@@ -86,36 +81,28 @@ fn measure(name: &str, n: usize, rival: &mut rival::Rival) -> Result<(), Box<dyn
     let (mut ours, mut cores) = (Vec::new(), Vec::new());
     let (mut jax, mut torch) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.extend((0..RUNS).map(|_| seconds(&mut plan)));
+        let runs: Vec<f64> = (0..RUNS).map(|_| seconds(&mut plan)).collect();
+        ours.push(median(&runs));
         if let Some(core) = &mut core {
-            cores.extend((0..RUNS).map(|_| seconds(core)));
+            let runs: Vec<f64> = (0..RUNS).map(|_| seconds(core)).collect();
+            cores.push(median(&runs));
         }
         let answer = rival.ask(&format!("{name} {n}"))?;
         for (side, times) in answer.chunks(RUNS + 1).zip([&mut jax, &mut torch]) {
             if (side[0] - own).abs() > ROUNDING * own.abs().max(1.0) {
                 return Err(format!("{name} {n}: {own} is not {}", side[0]).into());
             }
-            times.extend(&side[1..]);
+            times.push(median(&side[1..]));
         }
     }
-    let medians = [&mut ours, &mut cores, &mut jax, &mut torch].map(|times| median(times));
-    let [ours, cores, jax, torch] = medians;
-    let milliseconds =
-        |time: Option<f64>| time.map_or("-".to_owned(), |time| format!("{:.4}", time * 1e3));
-    let ratio = |theirs: Option<f64>, own: Option<f64>| match (theirs, own) {
-        (Some(theirs), Some(own)) => format!("{:.2}", theirs / own),
-        _ => "-".to_owned(),
-    };
-    println!(
-        "{name:<16} {n:>5} {:>10} {:>10} {:>10} {:>10} {:>9} {:>9} {:>11}",
-        milliseconds(ours),
-        milliseconds(cores),
-        milliseconds(jax),
-        milliseconds(torch),
-        ratio(jax, ours),
-        ratio(jax, cores),
-        ratio(torch, ours),
-    );
+    let case = format!("{name} n = {n}");
+    for (times, what) in [(&ours, &case), (&cores, &format!("{case}, core"))] {
+        for (theirs, rival) in [(&jax, "jax.hessian"), (&torch, "torch.func.hessian")] {
+            if !times.is_empty() && !theirs.is_empty() {
+                report.compare(what, rival, [times, theirs], None);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -173,11 +160,6 @@ fn core(derivative: &Derivative) -> Option<Program> {
         matrix: None,
     });
     Some(program)
-}
-
-fn median(seconds: &mut [f64]) -> Option<f64> {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied()
 }
 
 fn case(name: &str, n: usize) -> Result<Case, Box<dyn Error>> {

@@ -1,10 +1,8 @@
 //! Who derives twelve textbook cases rightly, and how does it print? Backprove beside `SymPy` and `tensorgrad` in one run:
-//! right or wrong by value against finite differences of the primal, the printed form, and the time. `BACKPROVE_PYTHON`
-//! names a Python that has `sympy==1.14.0`, `tensorgrad==0.3.0` and `torch==2.8.0`.
+//! right or wrong by value against finite differences of the primal, the printed form, and the time.
 
 use std::error::Error;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +11,10 @@ use backprove::calculus::sample::{self, Region};
 use backprove::calculus::{Derivation, Tensor};
 use backprove::{Problem, Verification, text};
 use serde_json::{Map, Value, json};
+use xtask::report::Report;
+use xtask::rival::Rival;
 
-/// Name, program, variable. The rivals' spellings stand in `rivals/rivals.py`.
+/// Name, program, variable. The rivals' spellings stand in `rivals/textbook.py`.
 const CASES: &[(&str, &str, &str)] = &[
     ("bilinear form", "a @ X @ b", "X"),
     ("quadratic form", "x @ A @ x", "x"),
@@ -47,10 +47,9 @@ const DECLARATIONS: &str = "a[M]; b[N]; x[M]; w[N]; y[S]; t[M]: prob; r[M]; X[M,
     D[S, N]; Y[S, M]; G[S, M]; U[N, H]; V[H, M]; W[N, M]";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Tests of all targets only want to know that it builds; `cargo bench` says so.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let Some(mut report) = Report::of("rivals") else {
         return Ok(());
-    }
+    };
     let sizes = Sizes::new([("M", 4), ("N", 3), ("S", 5), ("H", 2)]);
     let mut expected = Map::new();
     let mut inputs = Map::new();
@@ -98,32 +97,51 @@ fn main() -> Result<(), Box<dyn Error>> {
             inputs.insert(input.name().to_owned(), nested(array.shape(), array.data()));
         }
     }
-    let answers = rivals(&json!({"inputs": inputs, "expected": expected}))?;
+    let given = json!({"inputs": inputs, "expected": expected}).to_string();
+    let answers = Rival::python("textbook.py", 1, &[])?.say(&given)?;
+    let answers: Value = serde_json::from_str(&answers)?;
     for ((name, source, variable), (right, time, printed)) in CASES.iter().zip(&ours) {
-        println!("\n### {name}\n\n`{source}` by `{variable}`\n");
-        println!("| | | ms | printed |\n| --- | --- | --- | --- |");
         let status = if *right { "right" } else { "wrong" };
-        println!("| Backprove | {status} | {:.2} | `{printed}` |", time * 1e3);
+        let mut table = format!(
+            "### {name}\n\n`{source}` by `{variable}`\n\n| | by value | ms | printed |\n| --- | --- | --- | --- |\n\
+             | Backprove | {status} | {:.2} | `{printed}` |",
+            time * 1e3
+        );
         for rival in ["SymPy", "tensorgrad"] {
             let answer = &answers[rival][name];
-            let time = answer["seconds"].as_f64();
             let printed = answer["printed"]
                 .as_str()
                 .unwrap_or("")
                 .replace(['\n', '|'], " ");
-            println!(
-                "| {rival} | {} | {} | `{printed}` |",
-                answer["status"].as_str().unwrap_or("did not run"),
-                time.map_or(String::new(), |time| format!("{:.2}", time * 1e3)),
-            );
+            let status = answer["status"].as_str().unwrap_or("did not run");
+            let theirs = answer["seconds"].as_f64();
+            let shown = theirs.map_or(String::new(), |time| format!("{:.2}", time * 1e3));
+            write!(
+                table,
+                "\n| {rival} | {status} | {shown} | `{}` |",
+                shortened(&printed)
+            )?;
+            if let Some(theirs) = theirs.filter(|_| report.quick()) {
+                report.compare(name, rival, [&[*time], &[theirs]], None);
+            }
         }
+        report.note(table);
     }
     for rival in ["SymPy", "tensorgrad"] {
         if let Some(error) = answers[rival]["error"].as_str() {
-            println!("\n{rival} did not run: {error}");
+            report.note(format!("{rival} did not run: {error}"));
         }
     }
-    Ok(())
+    report.finish()
+}
+
+/// A text cut to what a table can show.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 170;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// The declarations of the names that stand in `source`.
@@ -155,22 +173,4 @@ fn nested(shape: &[usize], data: &[f64]) -> Value {
             Value::Array(parts.collect())
         }
     }
-}
-
-fn rivals(given: &Value) -> Result<Value, Box<dyn Error>> {
-    let python = std::env::var("BACKPROVE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../benches/rivals/rivals.py"
-    );
-    let mut process = Command::new(python)
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut input = process.stdin.take().ok_or("no standard input")?;
-    input.write_all(given.to_string().as_bytes())?;
-    drop(input);
-    let output = process.wait_with_output()?;
-    Ok(serde_json::from_slice(&output.stdout)?)
 }

@@ -68,6 +68,11 @@ impl Python {
         Ok(python)
     }
 
+    /// The program that runs this environment's Python.
+    pub fn interpreter(&self) -> &Path {
+        &self.interpreter
+    }
+
     /// Runs `program` (its text) with `input` on its standard input; returns its standard output.
     pub fn run(&self, program: &str, input: &str) -> Result<String, Error> {
         let mut child = Command::new(&self.interpreter)
@@ -95,7 +100,7 @@ fn python_on_path(arguments: &[&str]) -> Result<String, Error> {
     if let Err(error) = &output
         && error.kind() == io::ErrorKind::NotFound
     {
-        let message = "this test needs Python: install `python3` with `venv` and `pip`";
+        let message = "Python is needed: install `python3` with `venv` and `pip`";
         return Err(Error(message.to_owned()));
     }
     checked(
