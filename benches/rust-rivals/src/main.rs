@@ -46,7 +46,9 @@ impl Network {
         let widths = widths.collect::<Result<Vec<usize>, _>>()?;
         let batch: usize = batch.parse()?;
         let bytes = std::fs::read(file)?;
-        let mut numbers = bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let mut numbers = bytes
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         let mut take = |count: usize| -> Vec<f32> { numbers.by_ref().take(count).collect() };
         let samples = take(batch * widths[0]);
         let labels = take(batch).into_iter().map(|label| label as u32).collect();
