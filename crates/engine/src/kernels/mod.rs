@@ -16,3 +16,4 @@ pub(crate) mod product;
 pub(crate) mod real;
 pub(crate) mod run;
 mod special;
+mod transpose;

@@ -8,6 +8,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::real::Real;
 use super::run::Memory;
+use super::transpose::transpose;
 use crate::nest::Place;
 use crate::product::Product;
 
@@ -74,9 +75,6 @@ const CALL_COLUMNS: usize = 512;
 
 /// Depth of one call where the left operand is laid out anew.
 const CALL_DEPTH: usize = 512;
-
-/// Elements of the square blocks in which an operand is transposed: a cache line of single precision.
-const SQUARE: usize = 16;
 
 /// Elements of scratch space that so many rows of a product need for its left operand.
 pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
@@ -212,7 +210,15 @@ impl<T: Real> Around<'_, T> {
             let mut left = (from.left, left_strides);
             if transposes {
                 // SAFETY: the scratch space was made for these extents.
-                unsafe { transpose(from.left, left_strides[1], rows, depth, self.scratch) };
+                unsafe {
+                    transpose(
+                        from.left,
+                        product.left.strides[1],
+                        rows,
+                        depth,
+                        self.scratch,
+                    )
+                };
                 left = (self.scratch.cast_const(), [depth as isize, 1]);
             }
             for column in (0..columns).step_by(CALL_COLUMNS) {
@@ -228,31 +234,6 @@ impl<T: Real> Around<'_, T> {
                         factor: self.factor,
                         adds: adds || start > 0,
                     });
-                }
-            }
-        }
-    }
-}
-
-/// Writes the matrix whose rows lie side by side in `from`, its columns `stride` apart, row by row to `to`.
-unsafe fn transpose<T: Real>(from: *const T, stride: isize, rows: usize, depth: usize, to: *mut T) {
-    for first in (0..depth).step_by(SQUARE) {
-        let deep = SQUARE.min(depth - first);
-        for row in (0..rows).step_by(SQUARE) {
-            let high = SQUARE.min(rows - row);
-            let mut square = [[T::ZERO; SQUARE]; SQUARE];
-            // SAFETY: both hold `rows * depth` elements, the caller promises.
-            unsafe {
-                for inner in 0..deep {
-                    let mut element = from.offset((first + inner) as isize * stride).add(row);
-                    for line in &mut square[..high] {
-                        line[inner] = *element;
-                        element = element.add(1);
-                    }
-                }
-                for (outer, line) in square.iter().enumerate().take(high) {
-                    let to = to.add((row + outer) * depth + first);
-                    std::ptr::copy_nonoverlapping(line.as_ptr(), to, deep);
                 }
             }
         }

@@ -1,0 +1,132 @@
+//! Lays a matrix out anew, rows for columns, through registers. Nothing here computes.
+
+use super::elementwise::Level;
+
+/// Elements of the square blocks: a cache line of single precision.
+const SQUARE: usize = 16;
+
+/// Writes the matrix whose rows lie side by side in `from`, its columns `stride` apart, row by row to `to`.
+///
+/// # Safety
+/// `from` holds `columns` runs of `rows` elements, `to` as many, and nobody else writes them meanwhile.
+pub(crate) unsafe fn transpose<T: Copy + Default>(
+    from: *const T,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut T,
+) {
+    #[cfg(target_arch = "x86_64")]
+    let wide = size_of::<T>() == size_of::<f32>() && Level::detect() >= Level::Avx2;
+    for first in (0..columns).step_by(SQUARE) {
+        let across = SQUARE.min(columns - first);
+        for row in (0..rows).step_by(SQUARE) {
+            let down = SQUARE.min(rows - row);
+            // SAFETY: the block lies within what the caller promises; the instructions were detected.
+            unsafe {
+                let from = from.add(first * stride + row);
+                let to = to.add(row * columns + first);
+                #[cfg(target_arch = "x86_64")]
+                if wide && across == SQUARE && down == SQUARE {
+                    for (place, other) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                        let from = from.add(other * stride + place).cast();
+                        eight(
+                            from,
+                            stride,
+                            to.add(place * columns + other).cast(),
+                            columns,
+                        );
+                    }
+                    continue;
+                }
+                block(from, stride, to, columns, [down, across]);
+            }
+        }
+    }
+}
+
+unsafe fn block<T: Copy + Default>(
+    from: *const T,
+    stride: usize,
+    to: *mut T,
+    width: usize,
+    [down, across]: [usize; 2],
+) {
+    let mut square = [[T::default(); SQUARE]; SQUARE];
+    // SAFETY: the caller's promise.
+    unsafe {
+        for column in 0..across {
+            let mut element = from.add(column * stride);
+            for line in &mut square[..down] {
+                line[column] = *element;
+                element = element.add(1);
+            }
+        }
+        for (row, line) in square.iter().enumerate().take(down) {
+            std::ptr::copy_nonoverlapping(line.as_ptr(), to.add(row * width), across);
+        }
+    }
+}
+
+/// Eight rows and columns of single precision: pairs, then pairs of pairs, then halves change places.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+unsafe fn eight(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+    use std::arch::x86_64::{
+        _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
+        _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    };
+    let mut lines = [_mm256_setzero_ps(); 8];
+    for (place, line) in lines.iter_mut().enumerate() {
+        // SAFETY: the caller promises eight runs of eight elements.
+        *line = unsafe { _mm256_loadu_ps(from.add(place * stride)) };
+    }
+    let mut pairs = lines;
+    for place in 0..4 {
+        let (low, high) = (lines[2 * place], lines[2 * place + 1]);
+        pairs[2 * place] = _mm256_unpacklo_ps(low, high);
+        pairs[2 * place + 1] = _mm256_unpackhi_ps(low, high);
+    }
+    let mut fours = pairs;
+    for half in 0..2 {
+        for part in 0..2 {
+            let (low, high) = (pairs[4 * half + part], pairs[4 * half + 2 + part]);
+            fours[4 * half + 2 * part] = _mm256_shuffle_ps::<0b01_00_01_00>(low, high);
+            fours[4 * half + 2 * part + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(low, high);
+        }
+    }
+    for place in 0..4 {
+        let low = _mm256_permute2f128_ps::<0x20>(fours[place], fours[place + 4]);
+        let high = _mm256_permute2f128_ps::<0x31>(fours[place], fours[place + 4]);
+        // SAFETY: as above, of the target.
+        unsafe {
+            _mm256_storeu_ps(to.add(place * width), low);
+            _mm256_storeu_ps(to.add((place + 4) * width), high);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transpose;
+
+    fn transposes<T: Copy + Default + PartialEq + std::fmt::Debug>(number: fn(usize) -> T) {
+        for (rows, columns, stride) in [(16, 16, 16), (37, 50, 41), (3, 100, 3), (64, 7, 70)] {
+            let from: Vec<T> = (0..columns * stride).map(number).collect();
+            let mut to = vec![T::default(); rows * columns];
+            // SAFETY: both have the sizes that the call names.
+            unsafe { transpose(from.as_ptr(), stride, rows, columns, to.as_mut_ptr()) };
+            for row in 0..rows {
+                for column in 0..columns {
+                    assert_eq!(to[row * columns + column], from[column * stride + row]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_become_columns_in_both_precisions() {
+        transposes(|place| place as f32);
+        transposes(|place| place as f64);
+    }
+}
