@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::error::Error;
 use crate::lower::Lowered;
+use crate::share::share;
 use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Statement, Term};
 
 /// Statements ready to be scheduled.
@@ -27,7 +28,7 @@ pub(crate) fn fuse(
     updates: &[(&str, &str)],
 ) -> Result<Fused, Error> {
     let Lowered {
-        arrays,
+        mut arrays,
         mut statements,
         names,
     } = lowered;
@@ -57,6 +58,7 @@ pub(crate) fn fuse(
     drop_dead(&mut statements, &needed);
     test_rectified(&mut statements);
     inline(&mut statements, &needed);
+    share(&mut statements, &mut arrays);
     let mut fused = Fused {
         arrays,
         statements,
@@ -66,6 +68,7 @@ pub(crate) fn fuse(
     };
     fused.place_updates(&pairs);
     fused.accumulate();
+    fused.scale_products();
     Ok(fused)
 }
 
@@ -109,35 +112,15 @@ fn test_rectified(statements: &mut [Statement]) {
 }
 
 fn replace_tests(term: &Term, image: &dyn Fn(ArrayId) -> Option<ArrayId>) -> Term {
-    let all = |parts: &[Term]| -> Vec<Term> {
-        parts
-            .iter()
-            .map(|part| replace_tests(part, image))
-            .collect()
-    };
-    match term {
-        Term::Binary(Binary::Greater, pair) => {
-            if pair.1 == Term::ZERO
-                && let Term::Load(array, positions) = &pair.0
-                && let Some(image) = image(*array)
-            {
-                let load = Term::Load(image, positions.clone());
-                return Term::binary(Binary::Greater, load, Term::ZERO);
-            }
-            term.clone()
-        }
-        Term::Add(parts) => Term::add(all(parts)),
-        Term::Multiply(parts) => Term::multiply(all(parts)),
-        Term::Select(triple) => Term::Select(
-            (
-                replace_tests(&triple.0, image),
-                replace_tests(&triple.1, image),
-                replace_tests(&triple.2, image),
-            )
-                .into(),
-        ),
-        _ => term.clone(),
+    if let Term::Binary(Binary::Greater, pair) = term
+        && pair.1 == Term::ZERO
+        && let Term::Load(array, positions) = &pair.0
+        && let Some(image) = image(*array)
+    {
+        let load = Term::Load(image, positions.clone());
+        return Term::binary(Binary::Greater, load, Term::ZERO);
     }
+    term.with_parts(&mut |part| replace_tests(part, image))
 }
 
 /// Work that is repeated where an element-wise value moves into a larger loop than its own.
@@ -258,7 +241,8 @@ impl Fused {
                 combine: Combine::Sum,
                 body: Term::Load(*source, positions),
                 dense: None,
-                adds: None,
+                scale: Term::ONE,
+                adds: false,
             });
         }
         if let Some(order) = self.topological() {
@@ -276,31 +260,61 @@ impl Fused {
             let Some((scale, product)) = added_product(update, input) else {
                 continue;
             };
-            let uses = self
-                .statements
-                .iter()
-                .filter(|other| other.reads().contains(&product));
-            let source = self
-                .statements
-                .iter()
-                .position(|other| other.target == product);
-            let (1, Some(source)) = (uses.count(), source) else {
+            let Some(source) = self.only_for(product, place) else {
                 continue;
             };
-            if self.kept.contains(&product)
-                || !self.statements[source].is_product()
-                || self.statements[source].reads().contains(&input)
-            {
+            if self.statements[source].reads().contains(&input) {
                 continue;
             }
             let mut merged = self.statements[source].clone();
             merged.target = self.statements[place].target;
-            merged.adds = Some(scale);
+            merged.scale = scale;
+            merged.adds = true;
             self.statements[place] = merged;
             self.statements.remove(source);
             // Positions moved; there are few updates.
             return self.accumulate();
         }
+    }
+
+    /// Lets a product that is only read to be multiplied by a scalar do so itself.
+    fn scale_products(&mut self) {
+        let mut place = 0;
+        while place < self.statements.len() {
+            let statement = &self.statements[place];
+            let scaled = statement
+                .is_map()
+                .then(|| statement.scaled(&statement.body));
+            if let Some((scale, product)) = scaled.flatten()
+                && scale != Term::ONE
+                && let Some(source) = self.only_for(product, place)
+                && !self.statements[source].adds
+            {
+                let mut merged = self.statements[source].clone();
+                merged.target = self.statements[place].target;
+                merged.scale = Term::multiply([scale, merged.scale]);
+                self.statements[place] = merged;
+                self.statements.remove(source);
+                place -= 1;
+            }
+            place += 1;
+        }
+    }
+
+    /// The product that computes `array`, if nothing but the statement at `reader` reads it.
+    fn only_for(&self, array: ArrayId, reader: usize) -> Option<usize> {
+        let mut readers = (0..self.statements.len())
+            .filter(|place| self.statements[*place].reads().contains(&array));
+        let alone = readers.next() == Some(reader) && readers.next().is_none();
+        let source = self
+            .statements
+            .iter()
+            .position(|statement| statement.target == array)?;
+        (alone
+            && !self.kept.contains(&array)
+            && self.overwrites(array).is_none()
+            && self.statements[source].is_product())
+        .then_some(source)
     }
 
     /// The input whose storage `target` overwrites, if any.
@@ -380,18 +394,28 @@ fn added_product(update: &Statement, input: ArrayId) -> Option<(Term, ArrayId)> 
     if second.arrays().contains(&input) || first == second {
         return None;
     }
-    let factors = second.factors();
-    let product = factors.iter().find_map(whole)?;
-    let scale: Vec<Term> = factors
-        .iter()
-        .filter(|factor| whole(factor) != Some(product))
-        .cloned()
-        .collect();
-    let scalar = |factor: &Term| match factor {
-        Term::Constant(_) => true,
-        Term::Load(_, positions) => positions.is_empty(),
-        _ => false,
-    };
-    (scale.len() + 1 == factors.len() && scale.iter().all(scalar))
-        .then(|| (Term::multiply(scale), product))
+    update.scaled(second)
+}
+
+impl Statement {
+    /// For `s * P[i]`, with `s` a product of numbers and scalars and `P` read in place: `s` and `P`.
+    fn scaled(&self, term: &Term) -> Option<(Term, ArrayId)> {
+        let factors = term.factors();
+        let whole = |term: &Term| match term {
+            Term::Load(array, _) if self.reads_in_place(*array) && self.rank > 0 => Some(*array),
+            _ => None,
+        };
+        let place = factors.iter().position(|factor| whole(factor).is_some())?;
+        let mut scale = factors.to_vec();
+        let product = whole(&scale.remove(place))?;
+        let scalar = |factor: &Term| match factor {
+            Term::Constant(_) => true,
+            Term::Load(_, positions) => positions.is_empty(),
+            _ => false,
+        };
+        scale
+            .iter()
+            .all(scalar)
+            .then(|| (Term::multiply(scale), product))
+    }
 }

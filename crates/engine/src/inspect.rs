@@ -248,7 +248,7 @@ impl Inspector<'_> {
         report.shape = product.shape.to_vec();
         report.times = times;
         report.operations = (2.0 * flat * times as f64) as u64;
-        if statement.adds.is_some() {
+        if statement.adds {
             report.read += report.written;
         }
         report
@@ -311,9 +311,7 @@ impl Inspector<'_> {
                 });
             };
             loaded(&statement.body, &statement.extents);
-            if let Some(scale) = &statement.adds {
-                loaded(scale, &statement.extents);
-            }
+            loaded(&statement.scale, &statement.extents);
             written.push(statement.target);
         }
         let name = |array: &ArrayId| self.fused.arrays[array.0].name.clone();
@@ -338,9 +336,10 @@ impl Inspector<'_> {
             Some(input) if input != statement.target => format!(" over {}", arrays[input.0].name),
             _ => String::new(),
         };
-        let equals = match &statement.adds {
-            Some(scale) => format!("+= {} *", Printed(scale, arrays)),
-            None => "=".to_owned(),
+        let equals = if statement.adds { "+=" } else { "=" };
+        let scale = match &statement.scale {
+            scale if *scale == Term::ONE => String::new(),
+            scale => format!("{} * ", Printed(scale, arrays)),
         };
         let body = Printed(&statement.body, arrays);
         let reduced: Vec<String> = (statement.rank..statement.extents.len())
@@ -357,7 +356,7 @@ impl Inspector<'_> {
             None if statement.is_map() => body.to_string(),
             None => format!("{combine}[{}]({body})", reduced.join(", ")),
         };
-        format!("{name}[{}]{place} {equals} {body}", axes.join(", "))
+        format!("{name}[{}]{place} {equals} {scale}{body}", axes.join(", "))
     }
 
     /// The arrays of the arena, from the stage of each statement on.

@@ -17,6 +17,7 @@ mod nest;
 mod plan;
 mod product;
 mod schedule;
+mod share;
 mod stabilise;
 mod term;
 mod timing;

@@ -168,7 +168,8 @@ impl Lowering<'_> {
             combine: Combine::Sum,
             body: term.at(&local),
             dense: None,
-            adds: None,
+            scale: Term::ONE,
+            adds: false,
         });
         self.names.insert(name, target);
         Ok(())
@@ -499,7 +500,8 @@ impl Lowering<'_> {
             combine,
             body: number(&layout, &term),
             dense: None,
-            adds: None,
+            scale: Term::ONE,
+            adds: false,
         });
         let order = layout
             .iter()

@@ -60,23 +60,23 @@ pub(crate) struct Access {
 
 /// What becomes of the results.
 #[derive(Debug)]
-pub(crate) enum Output {
-    /// Each value is stored over the nest's axes.
-    Store(Vec<Store>),
-    /// One value is combined along the last axis, and over so many rows of it.
-    Rows {
-        value: usize,
-        combine: Combine,
-        place: Place,
-        rows_per_element: usize,
-    },
-    /// One value is combined across so many rows, element by element of the last axis.
-    Columns {
-        value: usize,
-        combine: Combine,
-        place: Place,
-        rows_per_element: usize,
-    },
+pub(crate) struct Output {
+    /// Values that are stored over the nest's axes.
+    pub stores: Vec<Store>,
+    /// Values that are combined.
+    pub reductions: Vec<Reduced>,
+    /// Whether they are combined across rows, element by element of the last axis, and not along it.
+    pub across: bool,
+}
+
+/// A value that is combined.
+#[derive(Debug)]
+pub(crate) struct Reduced {
+    pub value: usize,
+    pub combine: Combine,
+    pub place: Place,
+    /// Rows of the last axis that make an element.
+    pub rows_per_element: usize,
 }
 
 /// A value that is stored.
@@ -159,33 +159,30 @@ pub(crate) fn dense(statement: &Statement, places: &Places<'_>) -> Option<Dense>
     })
 }
 
-/// The nest of element-wise statements of equal extents, or of one reduction.
+/// Whether a reduction runs along rows as they lie, so that element-wise statements can share its nest.
+pub(crate) fn runs_in_order(statement: &Statement, places: &Places<'_>) -> bool {
+    let mut block = Block::default();
+    block.push(statement.target, &statement.body);
+    let accesses = accesses(&block, statement.extents.len(), places);
+    let order = order(statement, &accesses, places.prefix);
+    order.iter().map(|(axis, _)| *axis).is_sorted()
+}
+
+/// The nest of statements of equal extents: element-wise ones, reductions, or both.
 pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
-    let first = statements[0];
-    let axes = first.extents.len();
+    // Where there are reductions, they say in which order the axes run.
+    let reduces = |statement: &&&Statement| !statement.is_map();
+    let first = statements.iter().find(reduces).unwrap_or(&statements[0]);
     let mut block = Block::default();
     for statement in statements {
         block.push(statement.target, &statement.body);
     }
-    let mut accesses: Vec<Access> = Vec::new();
-    let mut fixed_axes: Vec<usize> = Vec::new();
-    for value in &block.values {
-        let mut access = Access::default();
-        match value {
-            Value::Load(array, at) => {
-                (access.strides, access.place) = places.strides(*array, at, axes);
-                let shape = &places.arrays[array.0];
-                for (axis, (place, stride)) in at.iter().zip(shape.strides()).enumerate() {
-                    if let At::Value(value) = place {
-                        access.computed.push((*value, stride, shape.shape[axis]));
-                    }
-                }
-            }
-            Value::Coordinate(axis) => fixed_axes.push(*axis),
-            _ => {}
-        }
-        accesses.push(access);
-    }
+    let mut accesses = accesses(&block, first.extents.len(), places);
+    let coordinate = |value: &Value| match value {
+        Value::Coordinate(axis) => Some(*axis),
+        _ => None,
+    };
+    let fixed_axes: Vec<usize> = block.values.iter().filter_map(coordinate).collect();
     let order = order(first, &accesses, places.prefix);
     let nest = collapse(first, &order, &mut accesses, &fixed_axes, places.prefix);
     let renumbered = |value: &Value| match value {
@@ -217,47 +214,35 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
             }
         })
         .collect();
-    let output = if first.is_map() {
-        for (statement, value) in statements.iter().zip(&block.results) {
-            let place = places.place(statement.target);
-            let size = places.arrays[statement.target.0].len();
-            if writes_directly(&values, *value, place, size, places) {
-                values[*value].direct = Some(place);
-            }
-        }
-        let stores = statements.iter().zip(&block.results);
-        let stores = stores
-            .filter(|(statement, value)| {
-                values[**value].direct != Some(places.place(statement.target))
-            })
-            .map(|(statement, value)| Store {
-                value: *value,
-                place: places.place(statement.target),
-            });
-        Output::Store(stores.collect())
-    } else {
-        let value = block.results[0];
-        let (combine, place) = (first.combine, places.place(first.target));
-        let extents = nest.extents.iter().zip(&nest.classes);
-        let reduced = extents.filter(|(_, class)| **class == Class::Reduced);
-        let reduced: usize = reduced.map(|(extent, _)| extent).product();
-        if nest.classes.last() == Some(&Class::Inner) {
-            Output::Columns {
-                value,
-                combine,
-                place,
-                rows_per_element: reduced,
-            }
-        } else {
-            let inner = nest.extents.last().copied().unwrap_or(1);
-            Output::Rows {
-                value,
-                combine,
-                place,
-                rows_per_element: reduced / inner,
-            }
-        }
+    let extents = nest.extents.iter().zip(&nest.classes);
+    let reduced = extents.filter(|(_, class)| **class == Class::Reduced);
+    let reduced: usize = reduced.map(|(extent, _)| extent).product();
+    let across = nest.classes.last() == Some(&Class::Inner);
+    let inner = nest.extents.last().copied().unwrap_or(1);
+    let mut output = Output {
+        stores: Vec::new(),
+        reductions: Vec::new(),
+        across,
     };
+    for (statement, value) in statements.iter().zip(&block.results) {
+        let place = places.place(statement.target);
+        let size = places.arrays[statement.target.0].len();
+        if !statement.is_map() {
+            output.reductions.push(Reduced {
+                value: *value,
+                combine: statement.combine,
+                place,
+                rows_per_element: if across { reduced } else { reduced / inner },
+            });
+        } else if writes_directly(&values, *value, place, size, places) {
+            values[*value].direct = Some(place);
+        } else {
+            output.stores.push(Store {
+                value: *value,
+                place,
+            });
+        }
+    }
     Nest {
         extents: nest.extents,
         rows: nest.rows,
@@ -265,6 +250,24 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         registers: count,
         output,
     }
+}
+
+/// Where the loads of a block lie, over so many axes.
+fn accesses(block: &Block, axes: usize, places: &Places<'_>) -> Vec<Access> {
+    let access = |value: &Value| {
+        let mut access = Access::default();
+        if let Value::Load(array, at) = value {
+            (access.strides, access.place) = places.strides(*array, at, axes);
+            let shape = &places.arrays[array.0];
+            for (axis, (place, stride)) in at.iter().zip(shape.strides()).enumerate() {
+                if let At::Value(value) = place {
+                    access.computed.push((*value, stride, shape.shape[axis]));
+                }
+            }
+        }
+        access
+    };
+    block.values.iter().map(access).collect()
 }
 
 /// Whether a result may be written to its array at once: an operation makes it, and nothing that is

@@ -360,9 +360,8 @@ impl<T: Real> Builder<'_, T> {
                 continue;
             }
             let mut together = vec![statement];
-            while statement.is_map()
-                && let Some(next) = members.peek()
-                && self.joins(&together, &self.fused.statements[**next])
+            while let Some(next) = members.peek()
+                && self.joins(&together, &self.fused.statements[**next], &places)
             {
                 together.push(&self.fused.statements[**next]);
                 members.next();
@@ -374,12 +373,22 @@ impl<T: Real> Builder<'_, T> {
         reports
     }
 
-    /// Whether an element-wise statement can run in the same loop as those before it.
-    fn joins(&self, before: &[&Statement], next: &Statement) -> bool {
-        next.is_map()
+    /// Whether a statement can run in the same loop as those before it.
+    fn joins(&self, before: &[&Statement], next: &Statement, places: &Places<'_>) -> bool {
+        let maps = before.iter().chain([&next]).any(|one| one.is_map());
+        let ranks = || before.iter().chain([&next]).filter(|one| !one.is_map());
+        let in_order = || ranks().all(|one| nest::runs_in_order(one, places));
+        !next.is_product()
+            && next.dense.is_none()
             && next.extents == before[0].extents
+            && ranks().all(|one| ranks().all(|other| one.rank == other.rank))
+            && (!maps || in_order())
             && before.iter().all(|earlier| {
-                let whole = next.reads_in_place(earlier.target);
+                let whole = if earlier.is_map() {
+                    next.reads_element_by_element(earlier.target)
+                } else {
+                    !next.reads().contains(&earlier.target)
+                };
                 let overwritten = self.fused.overwrites(earlier.target);
                 let kept = overwritten.is_none_or(|input| !next.body.arrays().contains(&input));
                 let replaced = self.fused.overwrites(next.target);

@@ -22,8 +22,10 @@ pub(crate) struct Product {
     pub loops: Vec<OuterLoop>,
     /// Where the rows of a tile restrict the product's own rows, how many of them make one.
     pub rows: Option<usize>,
-    /// Added to the target instead of written over it, times this factor.
-    pub accumulate: Option<Factor>,
+    /// What it is multiplied by.
+    pub factor: Factor,
+    /// Whether it is added to the target.
+    pub adds: bool,
 }
 
 /// From this many elements on, steps along the depth of the left operand touch a line of the cache each, and rows
@@ -88,7 +90,7 @@ fn split(extent: usize, least: usize, most: usize) -> usize {
     (extent / least).clamp(1, most.max(1))
 }
 
-/// A factor of an accumulated product: a number times scalars in the arena.
+/// A number times scalars in the arena.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Factor {
     pub number: f64,
@@ -104,7 +106,7 @@ fn factor(scale: &Term, places: &Places<'_>) -> Factor {
         match part {
             Term::Constant(value) => factor.number *= value.0,
             Term::Load(array, _) => factor.scalars.push(places.offset(*array)),
-            // `added_product` lets nothing else through.
+            // `Statement::scaled` lets nothing else through.
             _ => {}
         }
     }
@@ -257,6 +259,7 @@ pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Prod
         batch: (leading.iter().map(|run| outer(run, false)).collect(), scale),
         loops: loops.collect(),
         rows: row.leads.then_some(row.scale),
-        accumulate: statement.adds.as_ref().map(|scale| factor(scale, places)),
+        factor: factor(&statement.scale, places),
+        adds: statement.adds,
     })
 }

@@ -106,7 +106,7 @@ const ALONE_WORK: f64 = 2_000_000.0;
 
 /// Whether a statement is a large product with too few rows for tiles of rows alone: these would pack its right
 /// operand once for each tile.
-fn stands_alone(statement: &Statement) -> bool {
+pub(crate) fn stands_alone(statement: &Statement) -> bool {
     statement.is_product()
         && work(statement) >= ALONE_WORK
         && batch_axes(statement) == 0

@@ -360,27 +360,27 @@ impl Term {
     /// The same term with the parts of additions and products in an order that does not depend on
     /// how the axes are numbered: equal terms with renamed axes get the same order, ties apart.
     pub(crate) fn sorted(&self) -> Self {
-        let sort = |parts: &Rc<[Self]>| {
-            let mut sorted: Vec<Self> = parts.iter().map(Self::sorted).collect();
-            sorted.sort_by_key(Self::blind_hash);
-            sorted
-        };
+        let mut sorted = self.with_parts(&mut Self::sorted);
+        if let Self::Add(parts) | Self::Multiply(parts) = &mut sorted {
+            let mut order = parts.to_vec();
+            order.sort_by_key(Self::blind_hash);
+            *parts = order.into();
+        }
+        sorted
+    }
+
+    /// The same operation on other parts; what is computed in positions stays.
+    pub(crate) fn with_parts(&self, part: &mut dyn FnMut(&Self) -> Self) -> Self {
         match self {
-            Self::Add(parts) => Self::Add(sort(parts).into()),
-            Self::Multiply(parts) => Self::Multiply(sort(parts).into()),
-            Self::Unary(operation, argument) => Self::unary(*operation, argument.sorted()),
-            Self::Binary(operation, pair) => {
-                Self::binary(*operation, pair.0.sorted(), pair.1.sorted())
+            Self::Constant(_) | Self::Coordinate(_) | Self::Load(..) => self.clone(),
+            Self::Add(parts) => Self::Add(parts.iter().map(part).collect()),
+            Self::Multiply(parts) => Self::Multiply(parts.iter().map(part).collect()),
+            Self::Table(function, parts) => Self::Table(function, parts.iter().map(part).collect()),
+            Self::Unary(operation, argument) => Self::unary(*operation, part(argument)),
+            Self::Binary(operation, pair) => Self::binary(*operation, part(&pair.0), part(&pair.1)),
+            Self::Select(triple) => {
+                Self::Select((part(&triple.0), part(&triple.1), part(&triple.2)).into())
             }
-            Self::Select(triple) => Self::Select(Rc::new((
-                triple.0.sorted(),
-                triple.1.sorted(),
-                triple.2.sorted(),
-            ))),
-            Self::Table(function, parts) => {
-                Self::Table(function, parts.iter().map(Self::sorted).collect())
-            }
-            _ => self.clone(),
         }
     }
 
@@ -457,8 +457,10 @@ pub(crate) struct Statement {
     pub body: Term,
     /// For a function of whole matrices, which: the body is a plain load of the operand, whose last two axes they are.
     pub dense: Option<&'static MatrixFunction>,
-    /// For a matrix product that is added, times this scalar, to what the target's place held before.
-    pub adds: Option<Term>,
+    /// For a matrix product: the scalar by which it is multiplied.
+    pub scale: Term,
+    /// For a matrix product: whether it is added to what the target's place held before.
+    pub adds: bool,
 }
 
 impl Statement {
@@ -470,7 +472,7 @@ impl Statement {
     /// The arrays that it reads, but for what it adds to.
     pub(crate) fn reads(&self) -> BTreeSet<ArrayId> {
         let mut arrays = self.body.arrays();
-        arrays.extend(self.adds.iter().flat_map(Term::arrays));
+        arrays.extend(self.scale.arrays());
         arrays
     }
 
@@ -496,9 +498,19 @@ impl Statement {
         in_place
     }
 
+    /// Whether every load of `array` in it is at its own axes, all of them and in order.
+    pub(crate) fn reads_element_by_element(&self, array: ArrayId) -> bool {
+        let whole = self.extents.len();
+        !self.reads().contains(&array) || self.common_axes(array, whole) == whole
+    }
+
     /// How many of the target's leading axes every load of `array` in it has as its first positions.
     pub(crate) fn common_rows(&self, array: ArrayId) -> usize {
-        let mut common = self.rank;
+        self.common_axes(array, self.rank)
+    }
+
+    fn common_axes(&self, array: ArrayId, most: usize) -> usize {
+        let mut common = most;
         self.body.walk(&mut |term| {
             if let Term::Load(loaded, positions) = term
                 && *loaded == array

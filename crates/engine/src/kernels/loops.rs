@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::real::{Kernel, Real, Reducer};
 use super::run::Memory;
 use crate::block::{Operation, Value};
-use crate::nest::{Access, Nest, Output, Place, Rows};
+use crate::nest::{Access, Nest, Place, Rows};
 use crate::term::Combine;
 
 /// Elements of a block.
@@ -17,7 +17,8 @@ pub(crate) const BLOCK: usize = 512;
 pub(crate) struct Ready<T> {
     nest: Nest,
     steps: Vec<Action<T>>,
-    reducer: Option<(Combine, Reducer<T>, Kernel<T>)>,
+    /// For each reduction what combines a block into an element, and what combines two blocks.
+    reducers: Vec<(Reducer<T>, Kernel<T>)>,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Scratch<T> {
     registers: Vec<T>,
     addresses: Vec<*mut T>,
     arguments: Vec<f64>,
+    totals: Vec<Accumulator>,
 }
 
 // SAFETY: the addresses are only meaningful during a call of `run`, which sets them anew.
@@ -44,10 +46,11 @@ unsafe impl<T: Send> Send for Scratch<T> {}
 impl<T: Real> Scratch<T> {
     /// Room for every nest in `nests`.
     pub(crate) fn new<'a>(nests: impl Iterator<Item = &'a Ready<T>>) -> Self {
-        let (mut registers, mut values, mut arguments) = (0, 0, 0);
+        let (mut registers, mut values, mut arguments, mut totals) = (0, 0, 0, 0);
         for ready in nests {
             registers = registers.max(ready.nest.registers);
             values = values.max(ready.nest.values.len());
+            totals = totals.max(ready.reducers.len());
             for step in &ready.steps {
                 if let Action::Table(_, list) = step {
                     arguments = arguments.max(list.len());
@@ -58,6 +61,7 @@ impl<T: Real> Scratch<T> {
             registers: vec![T::ZERO; registers * BLOCK],
             addresses: vec![std::ptr::null_mut(); values],
             arguments: vec![0.0; arguments],
+            totals: vec![Accumulator::new(Combine::Sum); totals],
         }
     }
 
@@ -82,16 +86,14 @@ impl<T: Real> Ready<T> {
                 Value::Operation(operation, arguments) => action(*operation, arguments),
             })
             .collect();
-        let reducer = match &nest.output {
-            Output::Store(_) => None,
-            Output::Rows { combine, .. } | Output::Columns { combine, .. } => {
-                Some((*combine, T::reducer(*combine), T::combiner(*combine)))
-            }
-        };
+        let reductions = nest.output.reductions.iter();
+        let reducers = reductions
+            .map(|reduced| (T::reducer(reduced.combine), T::combiner(reduced.combine)))
+            .collect();
         Self {
             nest,
             steps,
-            reducer,
+            reducers,
         }
     }
 
@@ -173,7 +175,10 @@ impl<T: Real> Tile<'_, T> {
             // SAFETY: as above.
             unsafe { std::slice::from_raw_parts_mut(register, BLOCK) }.fill(value);
         }
-        let mut total = Accumulator::new(self.ready.reducer.map(|(combine, ..)| combine));
+        let reductions = &self.ready.nest.output.reductions;
+        for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
+            *total = Accumulator::new(reduced.combine);
+        }
         if inner >= BLOCK {
             for row in self.rows.clone() {
                 for column in self.columns.clone().step_by(BLOCK) {
@@ -185,7 +190,7 @@ impl<T: Real> Tile<'_, T> {
                         width,
                     };
                     // SAFETY: the piece lies within the tile.
-                    unsafe { self.piece(piece, scratch, &mut total) };
+                    unsafe { self.piece(piece, scratch) };
                 }
             }
             return;
@@ -199,11 +204,11 @@ impl<T: Real> Tile<'_, T> {
                 width: inner,
             };
             // SAFETY: the piece lies within the tile.
-            unsafe { self.piece(piece, scratch, &mut total) };
+            unsafe { self.piece(piece, scratch) };
         }
     }
 
-    unsafe fn piece(&self, piece: Piece, scratch: &mut Scratch<T>, total: &mut Accumulator) {
+    unsafe fn piece(&self, piece: Piece, scratch: &mut Scratch<T>) {
         let nest = &self.ready.nest;
         let size = piece.rows * piece.width;
         let flat = piece.row * self.inner() + piece.column;
@@ -243,7 +248,7 @@ impl<T: Real> Tile<'_, T> {
             }
         }
         // SAFETY: as above.
-        unsafe { self.output(piece, flat, &scratch.addresses, total) };
+        unsafe { self.output(piece, flat, &scratch.addresses, &mut scratch.totals) };
     }
 
     /// The address that an array would have if it held all rows.
@@ -261,65 +266,37 @@ impl<T: Real> Tile<'_, T> {
         piece: Piece,
         flat: usize,
         addresses: &[*mut T],
-        total: &mut Accumulator,
+        totals: &mut [Accumulator],
     ) {
-        let size = piece.rows * piece.width;
-        match &self.ready.nest.output {
-            Output::Store(stores) => {
-                for store in stores {
-                    let from = addresses[store.value];
-                    // SAFETY: stores are dense over the nest; a block is never stored over itself.
-                    unsafe {
-                        let to = self.address(store.place).wrapping_add(flat);
-                        std::ptr::copy(from, to, size);
-                    }
-                }
-            }
-            Output::Rows {
-                value,
-                place,
-                rows_per_element,
-                ..
-            } => {
-                let Some((_, reducer, _)) = self.ready.reducer else {
-                    return;
-                };
-                let whole = piece.column + piece.width == self.inner();
-                let target = self.address(*place);
-                for turn in 0..piece.rows {
-                    // SAFETY: the block holds the piece; the target an element for each of these rows.
-                    let part =
-                        unsafe { reducer(addresses[*value].add(turn * piece.width), piece.width) };
-                    total.push(part.to_f64());
-                    let row = piece.row + turn;
-                    if whole && (row + 1).is_multiple_of(*rows_per_element) {
-                        let sum = T::from_f64(total.take());
-                        unsafe { *target.wrapping_add(row / rows_per_element) = sum };
-                    }
-                }
-            }
-            Output::Columns {
-                value,
-                place,
-                rows_per_element,
-                ..
-            } => {
-                let Some((_, _, combiner)) = self.ready.reducer else {
-                    return;
-                };
-                let target = self.address(*place);
-                for turn in 0..piece.rows {
-                    let row = piece.row + turn;
-                    let element = row / rows_per_element * self.inner() + piece.column;
-                    // SAFETY: as above.
-                    unsafe {
-                        let to = target.wrapping_add(element);
-                        let from = addresses[*value].add(turn * piece.width);
-                        if row.is_multiple_of(*rows_per_element) {
+        let output = &self.ready.nest.output;
+        for store in &output.stores {
+            let to = self.address(store.place).wrapping_add(flat);
+            // SAFETY: stores are dense over the nest; a block is never stored over itself.
+            unsafe { std::ptr::copy(addresses[store.value], to, piece.rows * piece.width) };
+        }
+        let reducers = output.reductions.iter().zip(&self.ready.reducers);
+        for ((reduced, (reducer, combiner)), total) in reducers.zip(totals) {
+            let target = self.address(reduced.place);
+            let each = reduced.rows_per_element;
+            for turn in 0..piece.rows {
+                let row = piece.row + turn;
+                // SAFETY: the block holds the piece; the target an element for each of these rows, or where they are
+                // combined across, for each of their columns.
+                unsafe {
+                    let from = addresses[reduced.value].add(turn * piece.width);
+                    if output.across {
+                        let to = target.wrapping_add(row / each * self.inner() + piece.column);
+                        if row.is_multiple_of(each) {
                             std::ptr::copy_nonoverlapping(from, to, piece.width);
                         } else {
                             combiner(to, from, from, to, piece.width);
                         }
+                        continue;
+                    }
+                    total.push(reducer(from, piece.width).to_f64());
+                    let whole = piece.column + piece.width == self.inner();
+                    if whole && (row + 1).is_multiple_of(each) {
+                        *target.wrapping_add(row / each) = T::from_f64(total.take());
                     }
                 }
             }
@@ -406,8 +383,10 @@ impl<T: Real> Tile<'_, T> {
             let to = unsafe { register.add(turn * piece.width) };
             let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
             if axis == last {
-                for (element, slot) in to.iter_mut().enumerate() {
-                    *slot = T::from_f64((piece.column + element) as f64);
+                // The numbers of a block are whole in both precisions, and so are their sums below 2^24 in the smaller.
+                let first = T::from_f64(piece.column as f64);
+                for (number, slot) in T::NUMBERS.iter().zip(to) {
+                    *slot = *number + first;
                 }
             } else {
                 let below: usize = extents[axis + 1..last].iter().product();
@@ -419,14 +398,14 @@ impl<T: Real> Tile<'_, T> {
 }
 
 /// Combines the parts of one element in double precision.
+#[derive(Debug, Clone, Copy)]
 struct Accumulator {
     combine: Combine,
     value: f64,
 }
 
 impl Accumulator {
-    fn new(combine: Option<Combine>) -> Self {
-        let combine = combine.unwrap_or(Combine::Sum);
+    fn new(combine: Combine) -> Self {
         let mut accumulator = Self {
             combine,
             value: 0.0,

@@ -119,14 +119,10 @@ pub(crate) unsafe fn run<T: Real>(
     shape[1] = columns.len();
     let across = [0, product.right.strides[1], product.target.strides[1]];
     from = from.moved(columns.start, across);
-    let factor = product.accumulate.as_ref().map_or(1.0, |factor| {
-        let scalars = factor.scalars.iter();
-        // SAFETY: scalars lie in the arena.
-        let product: f64 = scalars
-            .map(|at| unsafe { (*memory.arena.add(*at)).to_f64() })
-            .product();
-        product * factor.number
-    });
+    let scalars = product.factor.scalars.iter();
+    // SAFETY: scalars lie in the arena.
+    let scalars = scalars.map(|at| unsafe { (*memory.arena.add(*at)).to_f64() });
+    let factor = scalars.product::<f64>() * product.factor.number;
     let around = Around {
         product,
         scratch,
@@ -136,7 +132,7 @@ pub(crate) unsafe fn run<T: Real>(
     let (batch, turns) = &product.batch;
     if batch.is_empty() {
         // SAFETY: the caller's promise.
-        unsafe { around.run(0, from, product.accumulate.is_some()) };
+        unsafe { around.run(0, from, product.adds) };
         return;
     }
     for turn in first * turns..part.rows.end * turns {
@@ -147,7 +143,7 @@ pub(crate) unsafe fn run<T: Real>(
             rest /= outer.extent;
         }
         // SAFETY: the caller's promise.
-        unsafe { around.run(0, from, product.accumulate.is_some()) };
+        unsafe { around.run(0, from, product.adds) };
     }
 }
 

@@ -108,7 +108,8 @@ impl Lowering<'_> {
             combine: Combine::Sum,
             body,
             dense,
-            adds: None,
+            scale: Term::ONE,
+            adds: false,
         });
         target
     }
