@@ -383,11 +383,7 @@ impl<T: Real> Tile<'_, T> {
             let to = unsafe { register.add(turn * piece.width) };
             let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
             if axis == last {
-                // The numbers of a block are whole in both precisions, and so are their sums below 2^24 in the smaller.
-                let first = T::from_f64(piece.column as f64);
-                for (number, slot) in T::NUMBERS.iter().zip(to) {
-                    *slot = *number + first;
-                }
+                T::count_from(piece.column, to);
             } else {
                 let below: usize = extents[axis + 1..last].iter().product();
                 let coordinate = (piece.row + turn) / below % extents[axis];

@@ -213,7 +213,7 @@ impl<T: Real> Around<'_, T> {
                         rows,
                         depth,
                         self.scratch,
-                    )
+                    );
                 };
                 left = (self.scratch.cast_const(), [depth as isize, 1]);
             }

@@ -32,6 +32,8 @@ pub(crate) mod sealed {
         const ZERO: Self;
         /// The nearest value.
         fn from_f64(value: f64) -> Self;
+        /// Fills a block with `first`, `first + 1` and so on.
+        fn count_from(first: usize, to: &mut [Self]);
         /// The exact value as a double.
         fn to_f64(self) -> f64;
         /// The kernel of an operation on blocks; `None` if it works element by element.
@@ -64,6 +66,12 @@ macro_rules! precision {
             #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
             fn from_f64(value: f64) -> Self {
                 value as Self
+            }
+
+            fn count_from(first: usize, to: &mut [Self]) {
+                for (number, slot) in (0_u16..).zip(to) {
+                    *slot = first as Self + Self::from(number);
+                }
             }
 
             #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
