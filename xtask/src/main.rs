@@ -9,47 +9,26 @@ use xtask::python::Python;
 use xtask::{PACKAGES, rival};
 
 /// The benchmarks, and what each needs beside us.
-const BENCHES: &[(&str, Needs)] = &[
-    (
-        "step",
-        Needs {
-            python: true,
-            rust: true,
-        },
-    ),
-    (
-        "fashion",
-        Needs {
-            python: true,
-            rust: false,
-        },
-    ),
-    (
-        "hessian",
-        Needs {
-            python: true,
-            rust: false,
-        },
-    ),
-    (
-        "derive",
-        Needs {
-            python: false,
-            rust: false,
-        },
-    ),
-    (
-        "rivals",
-        Needs {
-            python: true,
-            rust: false,
-        },
-    ),
+const BENCHES: [(&str, Needs); 11] = [
+    ("step", Needs::PythonAndRust),
+    ("peak", Needs::Nothing),
+    ("scaling", Needs::Nothing),
+    ("fashion", Needs::Python),
+    ("layers", Needs::Python),
+    ("elementwise", Needs::Python),
+    ("first-gradient", Needs::Python),
+    ("hessian", Needs::Python),
+    ("derive", Needs::Nothing),
+    ("rivals", Needs::Python),
+    ("accuracy", Needs::Nothing),
 ];
 
-struct Needs {
-    python: bool,
-    rust: bool,
+/// The rivals that a benchmark needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Python,
+    PythonAndRust,
 }
 
 /// The project's own chores.
@@ -64,7 +43,7 @@ struct Arguments {
 enum Chore {
     /// Runs a benchmark beside its rivals, and writes its table and its plot into `benches`.
     Bench {
-        /// Which: step, fashion, hessian, derive, rivals, or all of them.
+        /// Which: step, peak, scaling, fashion, layers, elementwise, first-gradient, hessian, derive, rivals, accuracy, or all of them.
         name: String,
         /// Only these cases; then nothing is written.
         cases: Vec<String>,
@@ -111,13 +90,13 @@ fn bench(
         )
         .into());
     }
-    let needs = |need: fn(&Needs) -> bool| wanted.iter().any(|(_, needs)| need(needs));
+    let needs = |rivals: &[Needs]| wanted.iter().any(|(_, needs)| rivals.contains(needs));
     let python = match python {
         Some(python) => Some(python),
-        None if needs(|needs| needs.python) => Some(installed()?),
+        None if needs(&[Needs::Python, Needs::PythonAndRust]) => Some(installed()?),
         None => None,
     };
-    let rust = if needs(|needs| needs.rust) {
+    let rust = if needs(&[Needs::PythonAndRust]) {
         Some(built()?)
     } else {
         None

@@ -130,6 +130,12 @@ impl Report {
         self.figure(case, rival, unit, comparison, Some(goal));
     }
 
+    /// Takes seconds that must stay below a limit; the figure is how often they fit into it.
+    pub fn limit(&mut self, case: &str, what: &str, seconds: &[f64], limit: f64) {
+        let limits = vec![limit; seconds.len()];
+        self.compare(case, what, [seconds, &limits], Some(1.0));
+    }
+
     fn figure(
         &mut self,
         case: &str,
