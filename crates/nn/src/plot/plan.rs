@@ -49,7 +49,8 @@ pub fn plan_drawing(report: &Report, timing: Option<&Timing>) -> String {
         .enumerate()
         .map(|(place, kernel)| Bar::of(kernel, timing.map(|timing| timing.kernels[place])))
         .collect();
-    let arena_top = 74.0 + ROW * (kernels.len() + 2 * report.stages.len()) as f64 + 40.0;
+    let rows = kernels.len() as f64 + 1.5 * report.stages.len() as f64;
+    let arena_top = 74.0 + ROW * rows + 40.0;
     let height = arena_top + ARENA + 64.0;
     let description = format!(
         "{} kernels in {} stages; an arena of {} bytes with {} arrays",
