@@ -25,7 +25,7 @@ impl Tree {
 }
 
 /// Up to this many factors every order is tried; beyond it the cheapest next pair is taken.
-const EXHAUSTIVE: usize = 8;
+pub(crate) const EXHAUSTIVE: usize = 8;
 
 /// The cheapest order found. `sets` holds the axes of each factor, of which there is at least one.
 pub(crate) fn order(sets: &[Vec<Axis>], bound: &[Axis], extents: &[usize]) -> Tree {

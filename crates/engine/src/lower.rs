@@ -3,6 +3,7 @@
 //! pair by pair. Nothing here decides how a statement runs or where an array lies.
 
 mod dense;
+mod nested;
 
 use std::collections::HashMap;
 
@@ -284,15 +285,16 @@ impl Lowering<'_> {
                 terms.iter().map(|term| self.sum(indices, term)).collect();
             return Ok(Term::add(sums?));
         }
-        let mut bound = Vec::new();
-        for index in indices {
-            bound.push(self.new_axis(index)?);
-        }
-        let mut factors: Vec<Expr> = match body.node() {
+        let factors: Vec<Expr> = match body.node() {
             Node::Product(parts) => parts.clone(),
             _ => vec![body.clone()],
         };
-        if !self.contract_positions(indices, &mut bound, &mut factors)? {
+        let (indices, mut factors) = nested::flattened(indices, factors);
+        let mut bound = Vec::new();
+        for index in &indices {
+            bound.push(self.new_axis(index)?);
+        }
+        if !self.contract_positions(&indices, &mut bound, &mut factors)? {
             return Ok(Term::ZERO);
         }
         let mut terms = Vec::new();

@@ -4,4 +4,5 @@ mod inspect;
 mod oracle;
 mod random;
 mod reference;
+mod second;
 mod stability;
