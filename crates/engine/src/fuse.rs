@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::error::Error;
+use crate::layout::turn;
 use crate::lower::Lowered;
 use crate::share::share;
 use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Statement, Term};
@@ -59,6 +60,7 @@ pub(crate) fn fuse(
     test_rectified(&mut statements);
     inline(&mut statements, &needed);
     share(&mut statements, &mut arrays);
+    turn(&mut statements, &mut arrays, &needed);
     let mut fused = Fused {
         arrays,
         statements,

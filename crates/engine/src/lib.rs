@@ -11,6 +11,7 @@ mod error;
 mod fuse;
 mod inspect;
 mod kernels;
+mod layout;
 mod lower;
 mod memory;
 mod nest;

@@ -159,25 +159,33 @@ pub(crate) fn dense(statement: &Statement, places: &Places<'_>) -> Option<Dense>
     })
 }
 
-/// Whether a reduction runs along rows as they lie, so that element-wise statements can share its nest.
-pub(crate) fn runs_in_order(statement: &Statement, places: &Places<'_>) -> bool {
+/// The block of statements of equal extents, where its loads lie, and the statement that says in which order the axes
+/// run: a reduction where there is one.
+fn block<'a>(
+    statements: &[&'a Statement],
+    places: &Places<'_>,
+) -> (Block, Vec<Access>, &'a Statement) {
     let mut block = Block::default();
-    block.push(statement.target, &statement.body);
-    let accesses = accesses(&block, statement.extents.len(), places);
-    let order = order(statement, &accesses, places.prefix);
+    for statement in statements {
+        block.push(statement.target, &statement.body);
+    }
+    let reduces = |statement: &&&Statement| !statement.is_map();
+    let leads = statements.iter().find(reduces).unwrap_or(&statements[0]);
+    let accesses = accesses(&block, leads.extents.len(), places);
+    (block, accesses, leads)
+}
+
+/// Whether the axes of statements of equal extents run in their own order, so that element-wise statements can share a
+/// nest with reductions.
+pub(crate) fn runs_in_order(statements: &[&Statement], places: &Places<'_>) -> bool {
+    let (_, accesses, leads) = block(statements, places);
+    let order = order(leads, &accesses, places.prefix);
     order.iter().map(|(axis, _)| *axis).is_sorted()
 }
 
 /// The nest of statements of equal extents: element-wise ones, reductions, or both.
 pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
-    // Where there are reductions, they say in which order the axes run.
-    let reduces = |statement: &&&Statement| !statement.is_map();
-    let first = statements.iter().find(reduces).unwrap_or(&statements[0]);
-    let mut block = Block::default();
-    for statement in statements {
-        block.push(statement.target, &statement.body);
-    }
-    let mut accesses = accesses(&block, first.extents.len(), places);
+    let (block, mut accesses, first) = block(statements, places);
     let coordinate = |value: &Value| match value {
         Value::Coordinate(axis) => Some(*axis),
         _ => None,

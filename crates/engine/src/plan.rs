@@ -375,14 +375,15 @@ impl<T: Real> Builder<'_, T> {
 
     /// Whether a statement can run in the same loop as those before it.
     fn joins(&self, before: &[&Statement], next: &Statement, places: &Places<'_>) -> bool {
-        let maps = before.iter().chain([&next]).any(|one| one.is_map());
-        let ranks = || before.iter().chain([&next]).filter(|one| !one.is_map());
-        let in_order = || ranks().all(|one| nest::runs_in_order(one, places));
+        let together: Vec<&Statement> = before.iter().copied().chain([next]).collect();
+        let mut reductions = together.iter().filter(|one| !one.is_map());
+        let rank = reductions.clone().next().map(|one| one.rank);
+        let maps = together.iter().any(|one| one.is_map());
         !next.is_product()
             && next.dense.is_none()
             && next.extents == before[0].extents
-            && ranks().all(|one| ranks().all(|other| one.rank == other.rank))
-            && (!maps || in_order())
+            && reductions.all(|one| Some(one.rank) == rank)
+            && (!maps || rank.is_none() || nest::runs_in_order(&together, places))
             && before.iter().all(|earlier| {
                 let whole = if earlier.is_map() {
                     next.reads_element_by_element(earlier.target)
