@@ -132,7 +132,12 @@ impl<T: Real> Plan<T> {
     /// Uses up to `count` threads from now on, 256 at most, the calling one included. The results are the same bytes for any number.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Self {
-        self.pool = Pool::new(count.min(MOST_THREADS));
+        let count = count.clamp(1, MOST_THREADS);
+        if count == self.pool.threads() {
+            // A plan that runs once would pay for its threads twice.
+            return self;
+        }
+        self.pool = Pool::new(count);
         self.scratches = Scratches::new(
             self.pool.threads(),
             &self.kernels,
