@@ -1,8 +1,8 @@
 //! The threads of a plan: workers that take tasks until a stage is done, spin briefly for the next one and
-//! then sleep. What a task computes never depends on who computes it.
+//! then sleep, as the caller does while others finish. What a task computes never depends on who computes it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 
 /// Work that is split into tasks: `task(worker, number)`; the worker selects its scratch space.
@@ -28,12 +28,16 @@ struct Shared {
     /// Tasks of the stage that are done.
     done: AtomicUsize,
     sleeping: Vec<AtomicBool>,
+    /// The caller, if it sleeps until all tasks are done.
+    waiting: AtomicBool,
+    caller: Mutex<Option<Thread>>,
     stop: AtomicBool,
     panicked: AtomicBool,
 }
 
-/// Turns of waiting before a worker sleeps: some tens of microseconds.
-const SPINS: usize = 4_000;
+/// Turns of waiting before a thread sleeps: some tens of microseconds, which is longer than a small stage and shorter
+/// than what a system that is busy would take away for it.
+const SPINS: usize = 2_000;
 
 /// Tasks of a stage must fit into their part of the ticket.
 pub(crate) const MOST_TASKS: usize = 0xffff;
@@ -51,6 +55,8 @@ impl Pool {
             task: [AtomicUsize::new(0), AtomicUsize::new(0)],
             done: AtomicUsize::new(0),
             sleeping: (0..extra).map(|_| AtomicBool::new(false)).collect(),
+            waiting: AtomicBool::new(false),
+            caller: Mutex::new(None),
             stop: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
@@ -130,7 +136,33 @@ impl Drop for AllDone<'_> {
             if spins < SPINS {
                 std::hint::spin_loop();
             } else {
-                std::thread::yield_now();
+                self.shared.sleep_until_done(self.count);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Puts the caller to sleep until so many tasks are done.
+    fn sleep_until_done(&self, count: usize) {
+        let mut caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        *caller = Some(std::thread::current());
+        drop(caller);
+        // Sequentially consistent with `done`: a worker that counts the last task either is seen or sees this.
+        self.waiting.store(true, Ordering::SeqCst);
+        while self.done.load(Ordering::SeqCst) < count {
+            std::thread::park();
+        }
+        self.waiting.store(false, Ordering::SeqCst);
+    }
+
+    /// Counts a task as done, and wakes the caller if it sleeps.
+    fn count_done(&self) {
+        self.done.fetch_add(1, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) {
+            let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(caller) = &*caller {
+                caller.unpark();
             }
         }
     }
@@ -141,7 +173,7 @@ struct Done<'a>(&'a Shared);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
-        self.0.done.fetch_add(1, Ordering::Release);
+        self.0.count_done();
     }
 }
 

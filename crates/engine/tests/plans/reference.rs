@@ -92,6 +92,24 @@ p = sum(Y * Y, axis=1)";
 }
 
 #[test]
+fn loops_shared_with_reductions() {
+    // The reduction alone would run along its own axis; together with the first statement it would not.
+    let text = "
+x[K]; A[I, K, K]
+Y[k, i: I] = tanh(18 * x[k])
+t[k] = sum[i](A[i, k, k])";
+    agrees(text, &[("K", 2), ("I", 3)], &["Y", "t"]);
+    let text = "
+X[S, D]; y[S]
+R[s, d] = X[s, d] - y[s]
+q = sum[s, d](R[s, d]**2)
+m[s] = max[d](R[s, d])
+c[d] = sum[s](R[s, d])";
+    agrees(text, &[("S", 37), ("D", 700)], &["R", "q", "m", "c"]);
+    agrees(text, &[("S", 37), ("D", 9)], &["q", "m", "c"]);
+}
+
+#[test]
 fn chains_and_bilinear_forms() {
     let sizes = [("I", 6), ("J", 50), ("K", 7), ("L", 9)];
     for text in [
