@@ -38,6 +38,8 @@ pub(crate) enum Value {
 pub(crate) enum Place {
     Axis(Axis),
     Literal(usize),
+    /// Along two axes: the first in steps of so many.
+    Split(Axis, Axis, usize),
     /// At the value with this number.
     Value(usize),
 }
@@ -88,6 +90,7 @@ impl Block {
                     .map(|position| match position {
                         Position::Axis(axis) => Place::Axis(*axis),
                         Position::Literal(value) => Place::Literal(*value),
+                        Position::Split(outer, inner, size) => Place::Split(*outer, *inner, *size),
                         Position::Computed(term) => Place::Value(self.value(term)),
                     })
                     .collect();

@@ -9,9 +9,10 @@ use backprove_calculus::functions::MatrixValue;
 use crate::block::{Block, Operation, Value};
 use crate::fuse::Fused;
 use crate::memory::Layout;
+use crate::printed::{Printed, letter};
 use crate::product::Product;
 use crate::schedule::Group;
-use crate::term::{ArrayId, Binary, Combine, Origin, Printed, Statement, Term, Unary, letter};
+use crate::term::{ArrayId, Binary, Combine, Origin, Statement, Term, Unary};
 
 /// A plan's stages and memory.
 ///

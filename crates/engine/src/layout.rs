@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::term::{Array, ArrayId, Origin, Position, Statement, Term};
 
-/// An axis of at most so many elements is short: a vector or less.
-const SHORT: usize = 16;
+/// An axis of so many elements is short: no more than a vector. One of a single element is none.
+const SHORT: std::ops::RangeInclusive<usize> = 2..=16;
 /// Larger arrays stay: they are split into tiles along their first axis.
 const LARGEST: usize = 64 * 1024;
 
@@ -18,7 +18,7 @@ pub(crate) fn turn(statements: &mut [Statement], arrays: &mut [Array], needed: &
         .filter(|target| {
             let array = &arrays[target.0];
             let short =
-                matches!(&*array.shape, [long, short] if *short <= SHORT && *long > 2 * short);
+                matches!(&*array.shape, [long, short] if SHORT.contains(short) && *long > 2 * short);
             // A function of matrices reads and writes them as they lie.
             let whole = statements.iter().any(|statement| {
                 statement.dense.is_some()

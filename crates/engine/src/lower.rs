@@ -235,7 +235,7 @@ impl Lowering<'_> {
             let fits = match position {
                 Position::Axis(axis) => self.extents[*axis] <= extent,
                 Position::Literal(value) => *value < extent,
-                Position::Computed(_) => true,
+                Position::Computed(_) | Position::Split(..) => true,
             };
             if !fits {
                 let name = tensor.name();

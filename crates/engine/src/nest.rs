@@ -12,6 +12,8 @@ pub(crate) struct Nest {
     /// The extents of the axes, outermost first; at least one.
     pub extents: Vec<usize>,
     pub rows: Rows,
+    /// How many rows of the group make a row.
+    pub unit: usize,
     pub values: Vec<Step>,
     pub registers: usize,
     pub output: Output,
@@ -92,6 +94,8 @@ pub(crate) struct Places<'a> {
     pub layout: &'a Layout,
     /// Leading axes of the targets that make up the rows of tiles.
     pub prefix: usize,
+    /// How many rows of the group make a row of the statement.
+    pub unit: usize,
 }
 
 impl Places<'_> {
@@ -105,7 +109,7 @@ impl Places<'_> {
                 let row = &self.arrays[array.0].shape[self.prefix..];
                 Place {
                     offset,
-                    local: Some(row.iter().product()),
+                    local: Some(row.iter().product::<usize>() * self.unit),
                 }
             }
             None => Place {
@@ -123,6 +127,10 @@ impl Places<'_> {
             match place {
                 At::Axis(axis) => strides[*axis] += stride,
                 At::Literal(value) => lies.offset += value * stride,
+                At::Split(outer, inner, size) => {
+                    strides[*outer] += size * stride;
+                    strides[*inner] += stride;
+                }
                 At::Value(_) => {}
             }
         }
@@ -254,6 +262,7 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
     Nest {
         extents: nest.extents,
         rows: nest.rows,
+        unit: places.unit,
         values,
         registers: count,
         output,

@@ -15,6 +15,7 @@ use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watc
 use crate::lower::{Lowered, lower};
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places};
+use crate::partial;
 use crate::product;
 use crate::schedule::{self, Group};
 use crate::term::{Array, ArrayId, Origin, Statement};
@@ -80,8 +81,9 @@ impl<T: Real> Plan<T> {
     ) -> Result<Self, Error> {
         let lowered = lower(program, sizes)?;
         within_reach(&lowered)?;
-        let fused = fuse::fuse(lowered, outputs, updates)?;
-        let groups = schedule::schedule(&fused);
+        let mut fused = fuse::fuse(lowered, outputs, updates)?;
+        let mut groups = schedule::schedule(&fused);
+        partial::split(&mut fused, &mut groups);
         let layout = memory::place(&fused, &groups);
         let mut builder = Builder {
             fused: &fused,
@@ -338,11 +340,6 @@ impl<T: Real> Builder<'_, T> {
     }
 
     fn group(&mut self, group: &Group) -> Vec<KernelReport> {
-        let places = Places {
-            arrays: &self.fused.arrays,
-            layout: self.layout,
-            prefix: group.prefix,
-        };
         let inspector = Inspector {
             fused: self.fused,
             layout: self.layout,
@@ -352,6 +349,12 @@ impl<T: Real> Builder<'_, T> {
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
+            let places = Places {
+                arrays: &self.fused.arrays,
+                layout: self.layout,
+                prefix: group.prefix,
+                unit: group.rows / schedule::rows(statement, group.prefix),
+            };
             if let Some(dense) = nest::dense(statement, &places) {
                 reports.push(inspector.matrix_function(statement));
                 self.kernels.push(Kernel::Dense(dense));

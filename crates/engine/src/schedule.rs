@@ -38,9 +38,18 @@ impl Group {
         let count = ((work / TILE_WORK) as usize)
             .min(self.rows / least)
             .clamp(1, most);
+        // Tiles hold whole strips.
+        let unit = if shared || self.strip >= self.rows {
+            1
+        } else {
+            self.strip
+        };
+        let units = self.rows.div_ceil(unit);
+        let count = count.min(units);
+        let border = |tile: usize| self.rows.min(units * tile / count * unit);
         (0..count)
             .map(|tile| Part {
-                rows: self.rows * tile / count..self.rows * (tile + 1) / count,
+                rows: border(tile)..border(tile + 1),
                 columns: 0..usize::MAX,
             })
             .collect()
@@ -70,7 +79,11 @@ impl Group {
             .iter()
             .map(|array| fused.arrays[array.0].len() / self.rows)
             .sum();
-        (STRIP / row.max(1)).clamp(1, self.rows)
+        let strip = (STRIP / row.max(1)).clamp(1, self.rows);
+        // Strips of one size, if they need not be much smaller for it: then sums over rows can be taken strip by strip.
+        let even = (strip.div_ceil(2)..=strip).rev();
+        let mut even = even.filter(|strip| self.rows.is_multiple_of(*strip));
+        even.next().unwrap_or(strip)
     }
 }
 
@@ -203,7 +216,8 @@ fn most_rows(statement: &Statement) -> usize {
     }
 }
 
-fn rows(statement: &Statement, prefix: usize) -> usize {
+/// How many rows a statement has where so many leading axes make them up.
+pub(crate) fn rows(statement: &Statement, prefix: usize) -> usize {
     statement.extents[..prefix].iter().product()
 }
 

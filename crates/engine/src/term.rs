@@ -2,7 +2,6 @@
 //! Nothing here knows about the calculus' expressions, memory or kernels.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -57,6 +56,8 @@ impl Array {
 pub(crate) enum Position {
     Axis(Axis),
     Literal(usize),
+    /// Along two axes: the first in steps of so many.
+    Split(Axis, Axis, usize),
     /// At a computed position: zero is read outside the extent.
     Computed(Box<Term>),
 }
@@ -273,8 +274,13 @@ impl Term {
                 Self::Coordinate(axis) => push(*axis),
                 Self::Load(_, positions) => {
                     for position in positions {
-                        if let Position::Axis(axis) = position {
-                            push(*axis);
+                        match position {
+                            Position::Axis(axis) => push(*axis),
+                            Position::Split(outer, inner, _) => {
+                                push(*outer);
+                                push(*inner);
+                            }
+                            Position::Literal(_) | Position::Computed(_) => {}
                         }
                     }
                 }
@@ -309,7 +315,8 @@ impl Term {
                     .iter()
                     .map(|entry| match entry {
                         Position::Axis(axis) => position(*axis),
-                        Position::Literal(_) => entry.clone(),
+                        // Nothing is rewritten once positions are split.
+                        Position::Literal(_) | Position::Split(..) => entry.clone(),
                         Position::Computed(term) => {
                             Position::Computed(Box::new(term.rebuild(load, position)))
                         }
@@ -430,6 +437,11 @@ impl Position {
         match self {
             Self::Axis(axis) => Term::Coordinate(*axis),
             Self::Literal(value) => Term::constant(*value as f64),
+            Self::Split(outer, inner, size) => {
+                let first =
+                    Term::multiply([Term::constant(*size as f64), Term::Coordinate(*outer)]);
+                Term::add([first, Term::Coordinate(*inner)])
+            }
             Self::Computed(term) => (**term).clone(),
         }
     }
@@ -523,76 +535,5 @@ impl Statement {
             }
         });
         common
-    }
-}
-
-/// Prints a term with the names of the arrays and letters for the axes.
-pub(crate) struct Printed<'a>(pub &'a Term, pub &'a [Array]);
-
-/// The letter of an axis in printed plans.
-pub(crate) fn letter(axis: Axis) -> String {
-    const LETTERS: &[u8] = b"ijklmnopqrstuvw";
-    match LETTERS.get(axis) {
-        Some(letter) => char::from(*letter).to_string(),
-        None => format!("i{axis}"),
-    }
-}
-
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(term, arrays) = *self;
-        let list = |f: &mut fmt::Formatter<'_>, parts: &[Term], between: &str| {
-            for (position, part) in parts.iter().enumerate() {
-                if position > 0 {
-                    f.write_str(between)?;
-                }
-                write!(f, "{}", Printed(part, arrays))?;
-            }
-            Ok(())
-        };
-        match term {
-            Term::Constant(value) => write!(f, "{}", value.0),
-            Term::Coordinate(axis) => f.write_str(&letter(*axis)),
-            Term::Load(array, positions) => {
-                f.write_str(&arrays[array.0].name)?;
-                f.write_str("[")?;
-                for (axis, position) in positions.iter().enumerate() {
-                    if axis > 0 {
-                        f.write_str(", ")?;
-                    }
-                    match position {
-                        Position::Axis(axis) => f.write_str(&letter(*axis))?,
-                        Position::Literal(value) => write!(f, "{value}")?,
-                        Position::Computed(term) => write!(f, "{}", Printed(term, arrays))?,
-                    }
-                }
-                f.write_str("]")
-            }
-            Term::Add(parts) => {
-                f.write_str("(")?;
-                list(f, parts, " + ")?;
-                f.write_str(")")
-            }
-            Term::Multiply(parts) => list(f, parts, " * "),
-            Term::Unary(operation, argument) => {
-                let name = format!("{operation:?}").to_lowercase();
-                write!(f, "{name}({})", Printed(argument, arrays))
-            }
-            Term::Binary(operation, pair) => {
-                let name = format!("{operation:?}").to_lowercase();
-                let (left, right) = (Printed(&pair.0, arrays), Printed(&pair.1, arrays));
-                write!(f, "{name}({left}, {right})")
-            }
-            Term::Select(triple) => {
-                let (condition, yes, no) = &**triple;
-                let [condition, yes, no] = [condition, yes, no].map(|part| Printed(part, arrays));
-                write!(f, "where({condition}, {yes}, {no})")
-            }
-            Term::Table(function, parts) => {
-                write!(f, "{}(", function.name)?;
-                list(f, parts, ", ")?;
-                f.write_str(")")
-            }
-        }
     }
 }

@@ -108,6 +108,7 @@ impl<T: Real> Ready<T> {
         to: usize,
         scratch: &mut Scratch<T>,
     ) {
+        let (from, to) = (from / self.nest.unit, to / self.nest.unit);
         let count = self.nest.extents.len();
         let mut rows = 0..self.nest.extents[..count - 1].iter().product();
         let mut columns = 0..self.nest.extents[count - 1];

@@ -83,6 +83,8 @@ dg = sum[s](Y[s, :] * X[s, :])
 m = max(Y, axis=1)";
     agrees(norm, &[("S", 301), ("D", 110)], &["Y", "dg", "m"]);
     agrees(norm, &[("S", 301), ("D", 110)], &["dg"]);
+    // Sums over rows are taken strip by strip, and added up.
+    agrees(norm, &[("S", 512), ("D", 300)], &["Y", "dg"]);
     let layers = "
 X[S, D]; W[H, D]; U[C, H]
 A = tanh(X @ W.T)

@@ -1,0 +1,105 @@
+//! Sums over the rows of a group: each strip of rows is summed where the group computes it, and what remains is to add the
+//! strips up. What the sum reads then passes through the nearest memory once.
+
+use crate::fuse::Fused;
+use crate::schedule::Group;
+use crate::term::{Array, ArrayId, Axis, Origin, Position, Statement, Term};
+
+/// Smaller reductions are not worth it.
+const LEAST_VOLUME: usize = 128 * 1024;
+/// What is read again must be so many times smaller than what need not be.
+const LEAST_GAIN: usize = 8;
+
+/// Moves reductions into the groups that make, or read, what they reduce.
+pub(crate) fn split(fused: &mut Fused, groups: &mut [Group]) {
+    let mut group_of = vec![0; fused.statements.len()];
+    for (number, group) in groups.iter().enumerate() {
+        for member in &group.members {
+            group_of[*member] = number;
+        }
+    }
+    let dependences = fused.dependences();
+    for place in 0..group_of.len() {
+        let own = groups[group_of[place]].level;
+        let home = groups.iter().position(|group| {
+            let known = dependences[place].iter().all(|before| {
+                let other = &groups[group_of[*before]];
+                other.level < group.level || std::ptr::eq(other, group)
+            });
+            group.level < own && known && reduces(&fused.statements[place], group)
+        });
+        if let Some(home) = home {
+            let group = &mut groups[home];
+            group.members.push(fused.statements.len());
+            let partial = take_apart(fused, place, group.strip);
+            fused.statements.push(partial);
+        }
+    }
+}
+
+/// Whether a statement reduces over the rows of a group alone, and this is worth it.
+fn reduces(statement: &Statement, group: &Group) -> bool {
+    let axis = statement.rank;
+    let strips = group.rows / group.strip.max(1);
+    if statement.is_map()
+        || statement.dense.is_some()
+        || statement.is_product()
+        || statement.extents.len() != axis + 1
+        || group.prefix != 1
+        || statement.extents[axis] != group.rows
+        || strips < 2
+        || !group.rows.is_multiple_of(group.strip)
+        || statement.volume() < LEAST_VOLUME
+        || statement.volume() / group.strip * LEAST_GAIN > statement.volume()
+    {
+        return false;
+    }
+    let mut by_row = true;
+    statement.body.walk(&mut |term| match term {
+        Term::Coordinate(at) => by_row &= *at != axis,
+        Term::Load(_, positions) => {
+            let computed = |position: &Position| matches!(position, Position::Computed(_));
+            let further = positions.iter().skip(1);
+            by_row &= !positions.iter().any(computed)
+                && further
+                    .into_iter()
+                    .all(|position| *position != Position::Axis(axis));
+        }
+        _ => {}
+    });
+    by_row
+}
+
+/// Leaves the sum over strips in the place of a reduction; the reduction of each strip is returned.
+fn take_apart(fused: &mut Fused, place: usize, strip: usize) -> Statement {
+    let statement = &mut fused.statements[place];
+    let rank = statement.rank;
+    let strips = statement.extents[rank] / strip;
+    let target = ArrayId(fused.arrays.len());
+    let mut shape = vec![strips];
+    shape.extend(&statement.extents[..rank]);
+    let mut partial = statement.clone();
+    partial.target = target;
+    partial.rank = rank + 1;
+    partial.extents = shape.clone();
+    partial.extents.push(strip);
+    // The axes of the target follow that of the strips; the reduced one is the last.
+    let position = |axis: Axis| {
+        if axis == rank {
+            Position::Split(0, rank + 1, strip)
+        } else {
+            Position::Axis(axis + 1)
+        }
+    };
+    partial.body = partial.body.at(&position);
+    fused.arrays.push(Array {
+        name: format!("t{}", fused.arrays.len()),
+        shape,
+        origin: Origin::Temporary,
+        classes: None,
+    });
+    statement.extents[rank] = strips;
+    let axes = std::iter::once(rank).chain(0..rank);
+    statement.body = Term::Load(target, axes.map(Position::Axis).collect());
+    partial
+}
