@@ -81,7 +81,7 @@ fn take_apart(fused: &mut Fused, place: usize, strip: usize) -> Statement {
     let mut partial = statement.clone();
     partial.target = target;
     partial.rank = rank + 1;
-    partial.extents = shape.clone();
+    partial.extents.clone_from(&shape);
     partial.extents.push(strip);
     // The axes of the target follow that of the strips; the reduced one is the last.
     let position = |axis: Axis| {
