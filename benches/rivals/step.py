@@ -10,9 +10,8 @@ import sys
 import time
 
 THREADS = int(sys.argv[1])
-if THREADS == 1:
-    # Before any library makes its threads: JAX has no other way.
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+# Before any library makes its threads: JAX has no other way to have fewer than cores.
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
 
 import numpy as np
 
