@@ -1,9 +1,14 @@
-//! Functions of whole matrices, in double precision whatever the precision of the plan: elimination and Cholesky's
-//! factorisation with plain loops over rows. One matrix is one task, so that the results do not depend on threads.
+//! Functions of whole matrices, in double precision whatever the precision of the plan, by `faer`'s decompositions on the
+//! calling thread. One matrix is one task, so that the results do not depend on threads.
 
 use std::cmp::Ordering;
 
 use backprove_calculus::functions::MatrixValue;
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::lu::partial_pivoting::factor::{lu_in_place, lu_in_place_scratch};
+use faer::linalg::lu::partial_pivoting::inverse::{inverse, inverse_scratch};
+use faer::{Mat, Par};
 
 use super::real::Real;
 
@@ -31,13 +36,14 @@ pub(crate) unsafe fn run<T: Real>(dense: &Dense, arena: *mut T) {
         MatrixValue::Determinant | MatrixValue::LogDeterminant | MatrixValue::SignDeterminant
     );
     let result = if scalar { 1 } else { size };
+    let mut workspace = Workspace::new(dense.value, dense.rows);
     let mut matrix = vec![0.0; size];
     for number in 0..dense.count {
         for (place, element) in matrix.iter_mut().enumerate() {
             // SAFETY: the layout gave the operand so many elements from its offset on.
             *element = unsafe { (*arena.add(dense.operand + number * size + place)).to_f64() };
         }
-        let values = values(dense.value, &mut matrix, dense.columns);
+        let values = workspace.values(dense.value, &matrix, dense.columns);
         for place in 0..result {
             let value = values.get(place).copied().unwrap_or(f64::NAN);
             // SAFETY: as above, for the target.
@@ -48,140 +54,126 @@ pub(crate) unsafe fn run<T: Real>(dense: &Dense, arena: *mut T) {
     }
 }
 
-/// The elements of the result; none where the function is not defined. The matrix is used up.
-fn values(value: MatrixValue, matrix: &mut [f64], size: usize) -> Vec<f64> {
-    match value {
-        MatrixValue::Inverse => inverse(matrix, size).unwrap_or_default(),
-        MatrixValue::Determinant => {
-            let (pivots, sign) = pivots(matrix, size);
-            vec![sign * pivots.iter().product::<f64>()]
-        }
-        MatrixValue::LogDeterminant => {
-            let logarithms = pivots(matrix, size)
-                .0
-                .into_iter()
-                .map(|pivot| pivot.abs().ln());
-            vec![logarithms.sum()]
-        }
-        MatrixValue::SignDeterminant => {
-            let (pivots, sign) = pivots(matrix, size);
-            let signs = pivots
-                .iter()
-                .map(|pivot| if *pivot == 0.0 { 0.0 } else { pivot.signum() });
-            vec![sign * signs.product::<f64>()]
-        }
-        MatrixValue::Cholesky => cholesky(matrix, size).unwrap_or_default(),
-        MatrixValue::LowerPart => lower(matrix, size, 1.0),
-        MatrixValue::HalfLowerPart => lower(matrix, size, 0.5),
-    }
+/// What the decompositions of matrices of one size need.
+struct Workspace {
+    stack: MemBuffer,
+    order: Vec<usize>,
+    back: Vec<usize>,
 }
 
-/// Brings the row with the greatest element of the column, from the diagonal on, to the diagonal; says whether rows
-/// changed places.
-fn pivot(matrix: &mut [f64], size: usize, column: usize) -> Option<usize> {
-    let magnitude = |row: usize| matrix[row * size + column].abs();
-    let chosen = (column..size).fold(column, |best, row| {
-        if magnitude(row) > magnitude(best) {
-            row
-        } else {
-            best
-        }
-    });
-    if chosen == column {
-        return None;
-    }
-    swap_rows(matrix, size, column, chosen);
-    Some(chosen)
-}
-
-fn swap_rows(matrix: &mut [f64], size: usize, first: usize, second: usize) {
-    let (head, tail) = matrix.split_at_mut(second * size);
-    head[first * size..(first + 1) * size].swap_with_slice(&mut tail[..size]);
-}
-
-/// `target -= factor * source` for two rows, of which `source` is the row number `from`.
-fn subtract(matrix: &mut [f64], size: usize, from: usize, to: usize, factor: f64) {
-    let (source, target) = if from < to {
-        let (head, tail) = matrix.split_at_mut(to * size);
-        (&head[from * size..(from + 1) * size], &mut tail[..size])
-    } else {
-        let (head, tail) = matrix.split_at_mut(from * size);
-        (&tail[..size], &mut head[to * size..(to + 1) * size])
-    };
-    for (target, source) in target.iter_mut().zip(source) {
-        *target -= factor * source;
-    }
-}
-
-/// The pivots of Gauss's elimination, and the sign of the order of rows. Behind a pivot of zero all are zero.
-fn pivots(matrix: &mut [f64], size: usize) -> (Vec<f64>, f64) {
-    let mut sign = 1.0;
-    let mut pivots = vec![0.0; size];
-    for column in 0..size {
-        if pivot(matrix, size, column).is_some() {
-            sign = -sign;
-        }
-        let diagonal = matrix[column * size + column];
-        if diagonal == 0.0 {
-            break;
-        }
-        pivots[column] = diagonal;
-        for row in column + 1..size {
-            let factor = matrix[row * size + column] / diagonal;
-            subtract(matrix, size, column, row, factor);
+impl Workspace {
+    fn new(value: MatrixValue, size: usize) -> Self {
+        let factor =
+            || lu_in_place_scratch::<usize, f64>(size, size, Par::Seq, faer::Spec::default());
+        let request = match value {
+            MatrixValue::Inverse => factor().or(inverse_scratch::<usize, f64>(size, Par::Seq)),
+            MatrixValue::Determinant
+            | MatrixValue::LogDeterminant
+            | MatrixValue::SignDeterminant => factor(),
+            MatrixValue::Cholesky => {
+                cholesky_in_place_scratch::<f64>(size, Par::Seq, faer::Spec::default())
+            }
+            MatrixValue::LowerPart | MatrixValue::HalfLowerPart => StackReq::EMPTY,
+        };
+        Self {
+            stack: MemBuffer::new(request),
+            order: vec![0; size],
+            back: vec![0; size],
         }
     }
-    (pivots, sign)
-}
 
-/// Gauss and Jordan's elimination beside the identity.
-fn inverse(matrix: &mut [f64], size: usize) -> Option<Vec<f64>> {
-    let mut result = vec![0.0; size * size];
-    for place in 0..size {
-        result[place * size + place] = 1.0;
-    }
-    for column in 0..size {
-        if let Some(chosen) = pivot(matrix, size, column) {
-            swap_rows(&mut result, size, column, chosen);
+    /// The elements of the result, row by row; none where the function is not defined.
+    fn values(&mut self, value: MatrixValue, matrix: &[f64], size: usize) -> Vec<f64> {
+        match value {
+            MatrixValue::Inverse => self.inverse(matrix, size).unwrap_or_default(),
+            MatrixValue::Determinant => {
+                let (pivots, sign) = self.pivots(matrix, size);
+                vec![sign * pivots.iter().product::<f64>()]
+            }
+            MatrixValue::LogDeterminant => {
+                let pivots = self.pivots(matrix, size).0.into_iter();
+                vec![pivots.map(|pivot| pivot.abs().ln()).sum()]
+            }
+            MatrixValue::SignDeterminant => {
+                let (pivots, sign) = self.pivots(matrix, size);
+                let signs = pivots
+                    .iter()
+                    .map(|pivot| if *pivot == 0.0 { 0.0 } else { pivot.signum() });
+                vec![sign * signs.product::<f64>()]
+            }
+            MatrixValue::Cholesky => self.cholesky(matrix, size).unwrap_or_default(),
+            MatrixValue::LowerPart => lower(matrix, size, 1.0),
+            MatrixValue::HalfLowerPart => lower(matrix, size, 0.5),
         }
-        let diagonal = matrix[column * size + column];
-        if diagonal == 0.0 {
+    }
+
+    /// Both triangular factors in one matrix, with partial pivoting, and the sign of the order of rows.
+    fn factors(&mut self, matrix: &[f64], size: usize) -> (Mat<f64>, f64) {
+        let mut factors = Mat::from_fn(size, size, |row, column| matrix[row * size + column]);
+        let (info, _) = lu_in_place(
+            factors.as_mut(),
+            &mut self.order,
+            &mut self.back,
+            Par::Seq,
+            MemStack::new(&mut self.stack),
+            faer::Spec::default(),
+        );
+        let even = info.transposition_count.is_multiple_of(2);
+        (factors, if even { 1.0 } else { -1.0 })
+    }
+
+    /// The pivots of the elimination, and the sign of the order of rows. Behind a pivot of zero all are zero.
+    fn pivots(&mut self, matrix: &[f64], size: usize) -> (Vec<f64>, f64) {
+        let (factors, sign) = self.factors(matrix, size);
+        let mut singular = false;
+        let pivots = (0..size).map(|place| {
+            let pivot = factors[(place, place)];
+            singular |= pivot == 0.0;
+            if singular { 0.0 } else { pivot }
+        });
+        (pivots.collect(), sign)
+    }
+
+    fn inverse(&mut self, matrix: &[f64], size: usize) -> Option<Vec<f64>> {
+        let (factors, _) = self.factors(matrix, size);
+        if (0..size).any(|place| factors[(place, place)] == 0.0) {
             return None;
         }
-        for array in [&mut *matrix, &mut result] {
-            for element in &mut array[column * size..(column + 1) * size] {
-                *element /= diagonal;
-            }
-        }
-        for row in (0..size).filter(|row| *row != column) {
-            let factor = matrix[row * size + column];
-            subtract(matrix, size, column, row, factor);
-            subtract(&mut result, size, column, row, factor);
-        }
+        let order = faer::perm::PermRef::new_checked(&self.order, &self.back, size);
+        let mut result = Mat::zeros(size, size);
+        inverse(
+            result.as_mut(),
+            factors.as_ref(),
+            factors.as_ref(),
+            order,
+            Par::Seq,
+            MemStack::new(&mut self.stack),
+        );
+        Some(row_by_row(&result))
     }
-    Some(result)
+
+    /// The Cholesky factor of the symmetric part.
+    fn cholesky(&mut self, matrix: &[f64], size: usize) -> Option<Vec<f64>> {
+        let mut factor = Mat::from_fn(size, size, |row, column| {
+            let both = matrix[row * size + column] + matrix[column * size + row];
+            both / 2.0
+        });
+        let factored = cholesky_in_place(
+            factor.as_mut(),
+            faer::linalg::cholesky::llt::factor::LltRegularization::default(),
+            Par::Seq,
+            MemStack::new(&mut self.stack),
+            faer::Spec::default(),
+        );
+        factored.ok()?;
+        Some(lower(&row_by_row(&factor), size, 1.0))
+    }
 }
 
-/// The Cholesky factor of the symmetric part, row by row.
-fn cholesky(matrix: &[f64], size: usize) -> Option<Vec<f64>> {
-    let mut factor = vec![0.0; size * size];
-    for row in 0..size {
-        for column in 0..=row {
-            let (upper, lower) = (&factor[column * size..], &factor[row * size..]);
-            let products = upper[..column].iter().zip(&lower[..column]);
-            let known: f64 = products.map(|(a, b)| a * b).sum();
-            let both = matrix[row * size + column] + matrix[column * size + row];
-            let rest = both / 2.0 - known;
-            factor[row * size + column] = if row > column {
-                rest / factor[column * size + column]
-            } else if rest > 0.0 {
-                rest.sqrt()
-            } else {
-                return None;
-            };
-        }
-    }
-    Some(factor)
+fn row_by_row(matrix: &Mat<f64>) -> Vec<f64> {
+    let rows = 0..matrix.nrows();
+    rows.flat_map(|row| (0..matrix.ncols()).map(move |column| matrix[(row, column)]))
+        .collect()
 }
 
 /// Zeros above the diagonal, and what stands on it times `diagonal`.
