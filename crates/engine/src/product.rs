@@ -41,6 +41,15 @@ impl Product {
         row == 1 && deep >= FAR && rows >= 16 && columns >= 64 && depth >= 16
     }
 
+    /// Whether it is multiplied as it lies: its right operand stays in the nearest cache, and the columns of the target
+    /// are side by side; those of the right operand are, or can be laid out so.
+    pub(crate) fn is_small(&self) -> bool {
+        let [_, columns, depth] = self.shape;
+        columns * depth <= NEAR
+            && self.target.strides[1] == 1
+            && (self.right.strides[1] == 1 || self.right.strides[0] == 1)
+    }
+
     /// Whether it is one product of plain matrices.
     pub(crate) fn is_plain(&self) -> bool {
         self.batch.0.is_empty() && self.loops.is_empty()
@@ -78,6 +87,9 @@ impl Product {
         parts
     }
 }
+
+/// Elements of an operand that stay in the nearest cache.
+const NEAR: usize = 8 * 1024;
 
 /// Tiles of a product that stands alone.
 const TILES: usize = 4;

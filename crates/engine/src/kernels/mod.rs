@@ -15,5 +15,6 @@ pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod real;
 pub(crate) mod run;
+mod small;
 mod special;
 mod transpose;

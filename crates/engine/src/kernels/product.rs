@@ -78,6 +78,9 @@ const CALL_DEPTH: usize = 512;
 
 /// Elements of scratch space that so many rows of a product need for its left operand.
 pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
+    if product.is_small() {
+        return product.shape[1] * product.shape[2];
+    }
     if !product.transposes_left() {
         return 0;
     }
@@ -197,6 +200,29 @@ impl<T: Real> Around<'_, T> {
             strides(product.right.strides),
             strides(product.target.strides),
         );
+        if product.is_small()
+            && let Some(multiply) = T::small()
+        {
+            let mut right = (from.right, right_strides);
+            if right_strides[1] != 1 {
+                let far = product.right.strides[1];
+                // SAFETY: the scratch space was made for these extents.
+                unsafe { transpose(from.right, far, depth, columns, self.scratch) };
+                right = (self.scratch.cast_const(), [columns as isize, 1]);
+            }
+            let call = Call {
+                shape: self.shape,
+                left: (from.left, left_strides),
+                right,
+                target: (from.target, target_strides),
+                factor: self.factor,
+                adds,
+            };
+            // SAFETY: the addresses lie in arrays that the plan laid out for these extents; the columns of both are
+            // side by side, and the machine was asked.
+            unsafe { multiply(&call) };
+            return;
+        }
         let transposes = product.transposes_left();
         let deep = if transposes { CALL_DEPTH } else { depth };
         for start in (0..depth).step_by(deep) {

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use super::elementwise::{Kernels, Level};
+use super::small::Small;
 use crate::block::Operation;
 use crate::term::Combine;
 
@@ -20,7 +21,7 @@ pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usiz
 pub(crate) type Reducer<T> = unsafe fn(*const T, usize) -> T;
 
 pub(crate) mod sealed {
-    use super::{Combine, Debug, Kernel, Level, Operation, Reducer};
+    use super::{Combine, Debug, Kernel, Level, Operation, Reducer, Small};
 
     /// What the engine needs of a precision.
     pub trait Precision:
@@ -46,6 +47,8 @@ pub(crate) mod sealed {
         fn reducer(combine: Combine) -> Reducer<Self>;
         /// The kernel that combines a block into another, element by element.
         fn combiner(combine: Combine) -> Kernel<Self>;
+        /// What multiplies small matrices, where this machine has it.
+        fn small() -> Option<Small<Self>>;
         /// `target = left @ right`, or `target += factor * left @ right`.
         ///
         /// # Safety
@@ -58,7 +61,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! precision {
-    ($type:ty, $name:literal, $limits:ident) => {
+    ($type:ty, $name:literal, $limits:ident, $small:ident) => {
         impl sealed::Precision for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
@@ -91,6 +94,14 @@ macro_rules! precision {
                 Kernels::<Self>::combiner(Level::detect(), combine)
             }
 
+            fn small() -> Option<Small<Self>> {
+                #[cfg(target_arch = "x86_64")]
+                if Level::detect() == Level::Avx512 {
+                    return Some(super::small::$small);
+                }
+                None
+            }
+
             unsafe fn multiply(call: super::product::Call<Self>) {
                 // SAFETY: the caller's promise is passed on.
                 unsafe { super::product::multiply(call) }
@@ -103,5 +114,5 @@ macro_rules! precision {
     };
 }
 
-precision!(f32, "f32", single_limits);
-precision!(f64, "f64", double_limits);
+precision!(f32, "f32", single_limits, single);
+precision!(f64, "f64", double_limits, double);

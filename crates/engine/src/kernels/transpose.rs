@@ -16,30 +16,23 @@ pub(crate) unsafe fn transpose<T: Copy + Default>(
     columns: usize,
     to: *mut T,
 ) {
+    let mut done = (0, 0);
     #[cfg(target_arch = "x86_64")]
-    let wide = size_of::<T>() == size_of::<f32>() && Level::detect() >= Level::Avx2;
-    for first in (0..columns).step_by(SQUARE) {
-        let across = SQUARE.min(columns - first);
-        for row in (0..rows).step_by(SQUARE) {
-            let down = SQUARE.min(rows - row);
-            // SAFETY: the block lies within what the caller promises; the instructions were detected.
-            unsafe {
-                let from = from.add(first * stride + row);
-                let to = to.add(row * columns + first);
-                #[cfg(target_arch = "x86_64")]
-                if wide && across == SQUARE && down == SQUARE {
-                    for (place, other) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
-                        let from = from.add(other * stride + place).cast();
-                        eight(
-                            from,
-                            stride,
-                            to.add(place * columns + other).cast(),
-                            columns,
-                        );
-                    }
-                    continue;
+    if size_of::<T>() == size_of::<f32>() && Level::detect() >= Level::Avx2 {
+        done = (rows / 8 * 8, columns / 8 * 8);
+        // SAFETY: the caller's promise; the elements are moved as they are, and the instructions were detected.
+        unsafe { eights(from.cast(), stride, done, to.cast(), columns) };
+    }
+    let rest = [(0..done.0, done.1..columns), (done.0..rows, 0..columns)];
+    for (down, across) in rest {
+        for first in across.clone().step_by(SQUARE) {
+            for row in down.clone().step_by(SQUARE) {
+                let size = [SQUARE.min(down.end - row), SQUARE.min(across.end - first)];
+                // SAFETY: the block lies within what the caller promises.
+                unsafe {
+                    let from = from.add(first * stride + row);
+                    block(from, stride, to.add(row * columns + first), columns, size);
                 }
-                block(from, stride, to, columns, [down, across]);
             }
         }
     }
@@ -68,8 +61,30 @@ unsafe fn block<T: Copy + Default>(
     }
 }
 
+/// All squares of eight rows and columns of single precision.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+unsafe fn eights(
+    from: *const f32,
+    stride: usize,
+    (rows, columns): (usize, usize),
+    to: *mut f32,
+    width: usize,
+) {
+    for first in (0..columns).step_by(8) {
+        for row in (0..rows).step_by(8) {
+            // SAFETY: the caller promises so many rows and columns.
+            unsafe {
+                let from = from.add(first * stride + row);
+                eight(from, stride, to.add(row * width + first), width);
+            }
+        }
+    }
+}
+
 /// Eight rows and columns of single precision: pairs, then pairs of pairs, then halves change places.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 #[target_feature(enable = "avx")]
 unsafe fn eight(from: *const f32, stride: usize, to: *mut f32, width: usize) {
     use std::arch::x86_64::{
@@ -111,7 +126,13 @@ mod tests {
     use super::transpose;
 
     fn transposes<T: Copy + Default + PartialEq + std::fmt::Debug>(number: fn(usize) -> T) {
-        for (rows, columns, stride) in [(16, 16, 16), (37, 50, 41), (3, 100, 3), (64, 7, 70)] {
+        for (rows, columns, stride) in [
+            (16, 16, 16),
+            (37, 50, 41),
+            (3, 100, 3),
+            (64, 7, 70),
+            (8, 24, 9),
+        ] {
             let from: Vec<T> = (0..columns * stride).map(number).collect();
             let mut to = vec![T::default(); rows * columns];
             // SAFETY: both have the sizes that the call names.
