@@ -43,8 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             points.push((size as f64, 1e3 * step(&network, report.choose(5, 15))?));
             operations.push((size as f64, network.operations()));
         }
-        // Operations as times: in proportion, through the last point.
-        let scale = points[points.len() - 1].1 / operations[operations.len() - 1].1;
+        // Operations as times: in proportion, and through the middle of what was measured.
+        let ratio = |((_, time), (_, count)): (&(f64, f64), &(f64, f64))| (time / count).ln();
+        let ratios: f64 = points.iter().zip(&operations).map(ratio).sum();
+        let scale = (ratios / points.len() as f64).exp();
         let ideal: Vec<_> = operations
             .iter()
             .map(|(size, count)| (*size, count * scale))

@@ -18,12 +18,14 @@ pub const PACKAGES: [&str; 6] = [
     "tensorgrad==0.3.0",
 ];
 
-/// The rivals, and their versions, as tables name them.
-pub const VERSIONS: [&str; 6] = [
-    "PyTorch 2.8.0",
-    "JAX 0.7.2",
-    "NumPy 2.3.5",
-    "scikit-learn 1.9.1",
-    "Candle 0.11.1",
-    "Burn 0.21.0",
+/// The rivals' versions as tables name them, each with the word by which figures and notes speak of it.
+pub const VERSIONS: [(&str, &str); 8] = [
+    ("torch", "PyTorch 2.8.0"),
+    ("jax", "JAX 0.7.2"),
+    ("numpy", "NumPy 2.3.5"),
+    ("scikit-learn", "scikit-learn 1.9.1"),
+    ("sympy", "SymPy 1.14.0"),
+    ("tensorgrad", "tensorgrad 0.3.0"),
+    ("candle", "Candle 0.11.1"),
+    ("burn", "Burn 0.21.0"),
 ];

@@ -210,7 +210,7 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("{}\n", machine());
+        let mut text = String::new();
         if !self.figures.is_empty() {
             text.push_str("\n| case | against | ours | theirs | ratio | at least | goal | |\n|---|---|--:|--:|--:|--:|--:|---|\n");
         }
@@ -239,7 +239,7 @@ impl Report {
         for (name, _) in &self.plots {
             let _ = write!(text, "\n![{name}](plots/{name}.svg)\n");
         }
-        text
+        format!("{}\n{text}", machine(&text))
     }
 }
 
@@ -274,21 +274,23 @@ fn replaced(text: &str, name: &str, by: &str) -> Result<String, String> {
     Ok(format!("{}\n{by}\n{}", &text[..start], &text[end..]))
 }
 
-/// The processor, its cores and the versions that a figure depends on.
-fn machine() -> String {
+/// The processor, its cores and the versions of the compiler and of the rivals that `text` speaks of.
+fn machine(text: &str) -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processor
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let mut lines = processor.lines();
+    let model = lines.find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("an unnamed processor", |(_, name)| name.trim());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let compiler = Command::new("rustc").arg("--version").output();
     let compiler = compiler.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    format!(
-        "{}, {cores} cores; {}; {}.",
-        model.map_or("an unnamed processor", |(_, name)| name.trim()),
-        compiler.unwrap_or_else(|_| "an unknown compiler".to_owned()),
-        crate::VERSIONS.join(", "),
-    )
+    let compiler = compiler.unwrap_or_else(|_| "an unknown compiler".to_owned());
+    let text = text.to_lowercase();
+    let rivals = crate::VERSIONS
+        .iter()
+        .filter(|(word, _)| text.contains(word));
+    let versions: Vec<&str> = rivals.map(|(_, version)| *version).collect();
+    let versions = [vec![compiler.as_str()], versions].concat();
+    format!("{model}, {cores} cores; {}.", versions.join(", "))
 }
 
 #[cfg(test)]
@@ -306,6 +308,12 @@ mod tests {
         // A second time gives the same: nothing piles up.
         assert_eq!(replaced(&new, "a", "new").expect("there are markers"), new);
         assert!(replaced(text, "b", "new").is_err());
+    }
+
+    #[test]
+    fn a_table_names_the_versions_of_the_rivals_in_it() {
+        let line = super::machine("| tiny | PyTorch eager |");
+        assert!(line.contains("PyTorch 2") && line.contains("rustc") && !line.contains("JAX"));
     }
 
     #[test]
