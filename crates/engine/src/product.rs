@@ -58,13 +58,22 @@ impl Product {
     /// The tiles of a product that stands alone.
     pub(crate) fn grid(&self) -> Vec<Part> {
         let [rows, columns, _] = self.shape;
-        // What is laid out anew, or packed, should be so once.
-        let (down, across) = if self.transposes_left() {
-            (split(rows, 16, TILES), 1)
-        } else {
-            let across = split(columns, 32, TILES);
-            (split(rows, 64, TILES / across.min(TILES)), across)
+        let splits = [(1, 4), (2, 2), (4, 1), (1, 2), (2, 1)];
+        let fits = |(down, across): &(usize, usize)| {
+            let narrow = columns / across < LEAST_COLUMNS && *across > 1;
+            let low = rows / down < LEAST_ROWS && *down > 1;
+            !narrow && !low
         };
+        // The right operand is packed for each tile of rows; the left one, if it is laid out anew, for each of columns.
+        let repeated = |(down, across): &(usize, usize)| {
+            let left = if self.transposes_left() { rows } else { 0 };
+            (
+                std::cmp::Reverse(down * across),
+                across * left + down * columns,
+            )
+        };
+        let fitting = splits.into_iter().filter(fits);
+        let (down, across) = fitting.min_by_key(repeated).unwrap_or((1, 1));
         let down = down.max(rows.div_ceil(MOST_ROWS));
         let border = |size: usize, place: usize, count: usize, unit: usize| {
             let border = size * place / count;
@@ -91,16 +100,13 @@ impl Product {
 /// Elements of an operand that stay in the nearest cache.
 const NEAR: usize = 8 * 1024;
 
-/// Tiles of a product that stands alone.
-const TILES: usize = 4;
+/// Fewer columns leave the multipliers waiting.
+const LEAST_COLUMNS: usize = 64;
+/// Fewer rows are not worth packing the right operand.
+const LEAST_ROWS: usize = 32;
 
 /// More rows than this, packed, leave the cache that is nearest but one.
 pub(crate) const MOST_ROWS: usize = 512;
-
-/// Into how many parts, of at least so many elements, an extent is split; at most `most`.
-fn split(extent: usize, least: usize, most: usize) -> usize {
-    (extent / least).clamp(1, most.max(1))
-}
 
 /// A number times scalars in the arena.
 #[derive(Debug, Clone, PartialEq)]
