@@ -46,8 +46,8 @@ pub fn plan(report: &Report, threads: usize, measured: Option<&Measured>) -> Val
         };
         object["timing"] = json!({
             "runs": measured.runs,
-            "median": timing.total.as_secs_f64(),
-            "best": measured.best.as_secs_f64(),
+            "median": measured.median.as_secs_f64(),
+            "best": timing.total.as_secs_f64(),
             "stages": seconds(&timing.stages),
             "kernels": seconds(&timing.kernels),
             "peak_operations_per_second": measured.peak.operations,

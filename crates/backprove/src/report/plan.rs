@@ -67,7 +67,7 @@ pub fn plan(report: &Report, threads: usize, measured: Option<&Measured>) -> Doc
         document.push(Block::heading(1, "Times"));
         document.push(Block::Table(times(&kernels, measured)));
         document.push(Block::Note(Prose::from(
-            "A kernel's time is that of all threads that worked on it, so that its rates are those of one core. What lies in \
+            "A kernel's time is the least of all runs and that of all threads that worked on it, so that its rates are those of one core. What lies in \
              a cache is read faster than memory gives it: shares of memory may exceed 100 %.",
         )));
     }
@@ -150,11 +150,11 @@ fn speed(report: &Report, measured: &Measured, threads: usize) -> Prose {
     Prose::from("A run takes ")
         .strong(time(total))
         .text(format!(
-            " on {} (the median of {} runs, the best {}): {}op/s, {:.0} % of what {} can do. One core does {}op/s at most in \
+            " on {} (the best of {} runs, the median {}): {}op/s, {:.0} % of what {} can do. One core does {}op/s at most in \
              fused multiply-adds and moves {}B/s to and from memory; both were measured just now.",
             counted(threads, "thread"),
             measured.runs,
-            time(measured.best),
+            time(measured.median),
             rounded(rate),
             100.0 * rate / (measured.peak.operations * threads as f64),
             if threads == 1 { "it" } else { "they" },

@@ -177,15 +177,14 @@ impl Bar {
             KernelKind::MatrixFunction => ("matrices", VIOLET),
         };
         let shape: Vec<String> = kernel.shape.iter().map(usize::to_string).collect();
-        let times = match kernel.times {
-            1 => String::new(),
-            times => format!(" ({times} times)"),
-        };
         let shape = match shape.len() {
             0 => "scalar".to_owned(),
             _ => shape.join("×"),
         };
-        let what = format!("{name} {shape}{times}");
+        let what = match kernel.times {
+            1 => format!("{name} {shape}"),
+            times => format!("{times} {name}s {shape}"),
+        };
         // A bar of no width could not be seen.
         let width = (self.value * scale).max(1.5);
         let _ = writeln!(
