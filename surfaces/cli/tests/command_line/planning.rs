@@ -170,7 +170,14 @@ fn what_is_planned_can_be_chosen() {
         (
             &["--forward"],
             0,
-            &["Plan in f32", "product", "Y[i, j]"],
+            &[
+                "Plan in f32",
+                "product",
+                "Y[i, j]",
+                "8×2×4",
+                "The peak is known before anything runs",
+                "Arena",
+            ],
             &[],
         ),
         (&["--wrt", "b"], 0, &["db"], &[]),
