@@ -20,7 +20,12 @@ pub(crate) fn power(base: Term, exponent: Term) -> Term {
         return Term::binary(Binary::Power, base, exponent);
     };
     if let Some(number) = base.as_constant() {
-        return Term::constant(number.powf(value));
+        // Quotients are rounded as quotients elsewhere: equal numbers must be found equal.
+        return Term::constant(if value < 0.0 {
+            1.0 / number.powf(-value)
+        } else {
+            number.powf(value)
+        });
     }
     let positive = |base: Term, value: f64| -> Option<Term> {
         Some(match value {

@@ -198,8 +198,8 @@ impl Block {
         }
     }
 
-    /// A register for each value, shared where lives do not overlap, and how many there are. Constants,
-    /// loads at no axis and results keep theirs throughout.
+    /// A register for each value, shared where lives do not overlap, and how many there are. What is the same in
+    /// every block and results keep theirs throughout.
     pub(crate) fn registers(&self) -> (Vec<usize>, usize) {
         let mut last = vec![0; self.values.len()];
         for (number, value) in self.values.iter().enumerate() {
@@ -207,21 +207,18 @@ impl Block {
                 last[argument] = number;
             }
         }
-        for (number, value) in self.values.iter().enumerate() {
-            if value.is_fixed() || self.results.contains(&number) {
+        let fixed = fixed(&self.values);
+        for (number, fixed) in fixed.iter().enumerate() {
+            if *fixed || self.results.contains(&number) {
                 last[number] = usize::MAX;
             }
         }
         let mut free: Vec<usize> = Vec::new();
         let mut count = 0;
         let mut registers: Vec<usize> = Vec::new();
-        for number in 0..self.values.len() {
-            // What is filled once before the first block shares its register with nobody.
-            let shared = if self.values[number].is_fixed() {
-                None
-            } else {
-                free.pop()
-            };
+        for (number, fixed) in fixed.iter().enumerate() {
+            // What is computed once before the first block shares its register with nobody.
+            let shared = if *fixed { None } else { free.pop() };
             let register = shared.unwrap_or_else(|| {
                 count += 1;
                 count - 1
@@ -253,15 +250,20 @@ impl Value {
             Self::Operation(_, arguments) => arguments.clone(),
         }
     }
+}
 
-    /// Whether it is the same in every block.
-    pub(crate) fn is_fixed(&self) -> bool {
-        match self {
-            Self::Constant(_) => true,
-            Self::Load(_, places) => places
+/// For each value whether it is the same in every block.
+pub(crate) fn fixed(values: &[Value]) -> Vec<bool> {
+    let mut fixed: Vec<bool> = Vec::new();
+    for value in values {
+        fixed.push(match value {
+            Value::Constant(_) => true,
+            Value::Load(_, places) => places
                 .iter()
                 .all(|place| matches!(place, Place::Literal(_))),
-            _ => false,
-        }
+            Value::Coordinate(_) => false,
+            Value::Operation(_, arguments) => arguments.iter().all(|argument| fixed[*argument]),
+        });
     }
+    fixed
 }

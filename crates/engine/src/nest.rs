@@ -211,6 +211,7 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         }
         _ => value.clone(),
     };
+    block.values = block.values.iter().map(renumbered).collect();
     let (registers, count) = block.registers();
     let mut values: Vec<Step> = block
         .values
@@ -224,7 +225,7 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
             access.dense = matches!(value, Value::Load(..)) && access.strides == suffix;
             Step {
                 register: *register,
-                value: renumbered(value),
+                value: value.clone(),
                 access,
                 direct: None,
             }

@@ -71,51 +71,70 @@ pub(crate) fn scalar(operation: Operation) -> fn(&[f64]) -> f64 {
     }
 }
 
-/// Partial results of a reduction, combined in the end.
-const LANES: usize = 16;
+/// Partial results of a reduction, combined in the end: enough for several vectors side by side.
+const LANES: usize = 64;
+/// The same for rows that are shorter.
+const NARROW: usize = 8;
 
 /// The loop itself: one for a result of its own, and one for each operand that the result may lie over. The
-/// compiler proves the same place safe, and compares the others at run time before it uses vectors.
+/// compiler proves the same place safe, and compares the others at run time before it uses vectors. A scalar operand
+/// is read once.
 macro_rules! each {
-    ($n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr) => {
-        each!(@over $n, $out, ($($source as $x),+), $value, $($source),+)
-    };
-    (@over $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr, $first:ident $(, $rest:ident)*) => {
-        if $first == $out.cast_const() {
+    ($n:ident, $out:ident, ($($source:ident as $x:ident if $scalar:expr),+), $value:expr) => {{
+        // SAFETY: the caller promises an element behind each address.
+        $(let $x = if $scalar { unsafe { *$source } } else { Default::default() };)+
+        each!(@over $n, $out, ($($source as $x if $scalar),+), $value, $($source if $scalar),+)
+    }};
+    (@over $n:ident, $out:ident, ($($source:ident as $x:ident if $scalar:expr),+), $value:expr, $first:ident if $this:expr $(, $rest:ident if $other:expr)*) => {
+        if !$this && $first == $out.cast_const() {
             let $first = $out;
-            each!(@loop $n, $out, ($($source as $x),+), $value)
+            each!(@loop $n, $out, ($($source as $x if $scalar),+), $value)
         } else {
-            each!(@over $n, $out, ($($source as $x),+), $value, $($rest),*)
+            each!(@over $n, $out, ($($source as $x if $scalar),+), $value, $($rest if $other),*)
         }
     };
-    (@over $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr,) => {
-        each!(@loop $n, $out, ($($source as $x),+), $value)
+    (@over $n:ident, $out:ident, ($($source:ident as $x:ident if $scalar:expr),+), $value:expr,) => {
+        each!(@loop $n, $out, ($($source as $x if $scalar),+), $value)
     };
-    (@loop $n:ident, $out:ident, ($($source:ident as $x:ident),+), $value:expr) => {
+    (@loop $n:ident, $out:ident, ($($source:ident as $x:ident if $scalar:expr),+), $value:expr) => {
         for place in 0..$n {
-            // SAFETY: the caller promises `n` elements behind each address.
+            // SAFETY: the caller promises `n` elements behind each address but those of scalars.
             unsafe {
-                $(let $x = *$source.add(place);)+
+                $(let $x = if $scalar { $x } else { *$source.add(place) };)+
                 *$out.add(place) = $value;
             }
         }
     };
 }
 
+/// Combines `n` elements; they must be there.
 macro_rules! reduce {
     ($type:ty, $n:ident, $a:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {{
-        let mut lanes: [$type; LANES] = [$start; LANES];
         let mut start = 0;
-        while start + LANES <= $n {
-            // SAFETY: the caller promises `n` elements.
-            let block = unsafe { $a.add(start).cast::<[$type; LANES]>().read_unaligned() };
-            for lane in 0..LANES {
+        let mut total: $type = $start;
+        if LANES <= $n {
+            total = reduce!(@lanes LANES, $type, $n, $a, start, $start, |$x, $y| $combine);
+        } else if NARROW <= $n {
+            total = reduce!(@lanes NARROW, $type, $n, $a, start, $start, |$x, $y| $combine);
+        }
+        while start < $n {
+            let ($x, $y) = (total, *$a.add(start));
+            total = $combine;
+            start += 1;
+        }
+        total
+    }};
+    (@lanes $lanes:ident, $type:ty, $n:ident, $a:ident, $place:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {{
+        let mut lanes: [$type; $lanes] = [$start; $lanes];
+        while $place + $lanes <= $n {
+            let block = $a.add($place).cast::<[$type; $lanes]>().read_unaligned();
+            for lane in 0..$lanes {
                 let ($x, $y) = (lanes[lane], block[lane]);
                 lanes[lane] = $combine;
             }
-            start += LANES;
+            $place += $lanes;
         }
-        let mut width = LANES / 2;
+        let mut width = $lanes / 2;
         while width > 0 {
             for lane in 0..width {
                 let ($x, $y) = (lanes[lane], lanes[lane + width]);
@@ -123,95 +142,134 @@ macro_rules! reduce {
             }
             width /= 2;
         }
-        let mut total = lanes[0];
-        while start < $n {
-            // SAFETY: as above.
-            let ($x, $y) = (total, unsafe { *$a.add(start) });
-            total = $combine;
-            start += 1;
-        }
-        total
+        lanes[0]
     }};
 }
 
+/// A kernel of one operand, or of two or three of which any may be scalars.
 macro_rules! kernel {
-    ($($attribute:meta)?, $type:ty, $name:ident, [$a:ident, $b:ident, $c:ident], ($($source:ident as $x:ident),+), $value:expr) => {
+    (@function $($attribute:meta)?, $type:ty, $name:ident, [$($flag:ident)*], ($($source:ident as $x:ident if $scalar:expr),+), ($a:ident, $b:ident, $c:ident), $value:expr) => {
         $(#[$attribute])?
-        #[allow(unused_variables, reason = "kernels with fewer operands ignore the rest")]
-        pub(super) unsafe fn $name(
+        pub(super) unsafe fn $name<$(const $flag: bool),*>(
             $a: *const $type,
             $b: *const $type,
             $c: *const $type,
             out: *mut $type,
             n: usize,
         ) {
-            each!(n, out, ($($source as $x),+), $value);
+            each!(n, out, ($($source as $x if $scalar),+), $value);
         }
+    };
+    ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident| $value:expr) => {
+        kernel!(@function $($attribute)?, $type, $name, [], (a as $x if false), (a, _b, _c), $value);
+    };
+    ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident, $y:ident| $value:expr) => {
+        kernel!(@function $($attribute)?, $type, $name, [A B], (a as $x if A, b as $y if B), (a, b, _c), $value);
+    };
+    ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident, $y:ident, $z:ident| $value:expr) => {
+        kernel!(@function $($attribute)?, $type, $name, [A B C], (a as $x if A, b as $y if B, c as $z if C), (a, b, c), $value);
     };
 }
 
 macro_rules! reducer {
     ($($attribute:meta)?, $type:ty, $name:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {
         $(#[$attribute])?
-        pub(super) unsafe fn $name(a: *const $type, n: usize) -> $type {
-            reduce!($type, n, a, $start, |$x, $y| $combine)
+        pub(super) unsafe fn $name(a: *const $type, width: usize, rows: usize, to: *mut $type) {
+            for row in 0..rows {
+                // SAFETY: the caller promises so many rows of this width, and an element for each.
+                unsafe {
+                    let a = a.add(row * width);
+                    *to.add(row) = reduce!($type, width, a, $start, |$x, $y| $combine);
+                }
+            }
         }
     };
 }
 
 macro_rules! level {
-    ($module:ident, $type:ident, $functions:ident, $fused:literal $(, $attribute:meta)?) => {
+    ($module:ident, $type:ident, $functions:ident, $fused:expr $(, $attribute:meta)?) => {
         mod $module {
-            use super::{LANES, special};
+            use super::{LANES, NARROW, special};
             use special::$functions as functions;
 
             const FUSED: bool = $fused;
             const fn mask(condition: bool) -> $type {
                 if condition { 1.0 } else { 0.0 }
             }
+            /// What is not a number stays so, on either side.
+            #[inline(always)]
+            const fn greater_of(x: $type, y: $type) -> $type {
+                if x > y || x.is_nan() { x } else { y }
+            }
+            #[inline(always)]
+            const fn less_of(x: $type, y: $type) -> $type {
+                if x < y || x.is_nan() { x } else { y }
+            }
 
-            kernel!($($attribute)?, $type, add, [a, b, c], (a as x, b as y), x + y);
-            kernel!($($attribute)?, $type, subtract, [a, b, c], (a as x, b as y), x - y);
-            kernel!($($attribute)?, $type, multiply, [a, b, c], (a as x, b as y), x * y);
-            kernel!($($attribute)?, $type, divide, [a, b, c], (a as x, b as y), x / y);
-            kernel!($($attribute)?, $type, multiply_add, [a, b, c], (a as x, b as y, c as z), functions::fused::<FUSED>(x, y, z));
-            kernel!($($attribute)?, $type, multiply_subtract, [a, b, c], (a as x, b as y, c as z), functions::fused::<FUSED>(-x, y, z));
-            kernel!($($attribute)?, $type, maximum, [a, b, c], (a as x, b as y), if x > y { x } else { y });
-            kernel!($($attribute)?, $type, minimum, [a, b, c], (a as x, b as y), if x < y { x } else { y });
-            kernel!($($attribute)?, $type, greater, [a, b, c], (a as x, b as y), mask(x > y));
-            kernel!($($attribute)?, $type, greater_equal, [a, b, c], (a as x, b as y), mask(x >= y));
-            kernel!($($attribute)?, $type, equal, [a, b, c], (a as x, b as y), mask(x == y));
-            kernel!($($attribute)?, $type, not_equal, [a, b, c], (a as x, b as y), mask(x != y));
-            kernel!($($attribute)?, $type, select, [a, b, c], (a as x, b as y, c as z), if x == 0.0 { z } else { y });
-            kernel!($($attribute)?, $type, square, [a, b, c], (a as x), x * x);
-            kernel!($($attribute)?, $type, reciprocal, [a, b, c], (a as x), 1.0 / x);
-            kernel!($($attribute)?, $type, absolute, [a, b, c], (a as x), x.abs());
-            kernel!($($attribute)?, $type, root, [a, b, c], (a as x), x.sqrt());
-            kernel!($($attribute)?, $type, exponential, [a, b, c], (a as x), functions::exp::<FUSED>(x));
-            kernel!($($attribute)?, $type, exponential_less_one, [a, b, c], (a as x), functions::expm1::<FUSED>(x));
-            kernel!($($attribute)?, $type, logarithm_of_one_more, [a, b, c], (a as x), functions::log1p::<FUSED>(x));
-            kernel!($($attribute)?, $type, logarithm, [a, b, c], (a as x), functions::log::<FUSED>(x));
-            kernel!($($attribute)?, $type, hyperbolic_tangent, [a, b, c], (a as x), functions::tanh::<FUSED>(x));
-            kernel!($($attribute)?, $type, sigmoid, [a, b, c], (a as x), functions::sigmoid::<FUSED>(x));
-            kernel!($($attribute)?, $type, error_function, [a, b, c], (a as x), functions::erf::<FUSED>(x));
-            kernel!($($attribute)?, $type, power, [a, b, c], (a as x, b as y), x.powf(y));
+            kernel!($($attribute)?, $type, add, |x, y| x + y);
+            kernel!($($attribute)?, $type, subtract, |x, y| x - y);
+            kernel!($($attribute)?, $type, multiply, |x, y| x * y);
+            kernel!($($attribute)?, $type, divide, |x, y| x / y);
+            kernel!($($attribute)?, $type, multiply_add, |x, y, z| functions::fused::<FUSED>(x, y, z));
+            kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| functions::fused::<FUSED>(-x, y, z));
+            kernel!($($attribute)?, $type, maximum, |x, y| greater_of(x, y));
+            kernel!($($attribute)?, $type, minimum, |x, y| less_of(x, y));
+            kernel!($($attribute)?, $type, greater, |x, y| mask(x > y));
+            kernel!($($attribute)?, $type, greater_equal, |x, y| mask(x >= y));
+            kernel!($($attribute)?, $type, equal, |x, y| mask(x == y));
+            kernel!($($attribute)?, $type, not_equal, |x, y| mask(x != y));
+            kernel!($($attribute)?, $type, select, |x, y, z| if x == 0.0 { z } else { y });
+            kernel!($($attribute)?, $type, square, |x| x * x);
+            kernel!($($attribute)?, $type, reciprocal, |x| 1.0 / x);
+            kernel!($($attribute)?, $type, absolute, |x| x.abs());
+            kernel!($($attribute)?, $type, root, |x| x.sqrt());
+            kernel!($($attribute)?, $type, exponential, |x| functions::exp::<FUSED>(x));
+            kernel!($($attribute)?, $type, exponential_less_one, |x| functions::expm1::<FUSED>(x));
+            kernel!($($attribute)?, $type, logarithm_of_one_more, |x| functions::log1p::<FUSED>(x));
+            kernel!($($attribute)?, $type, logarithm, |x| functions::log::<FUSED>(x));
+            kernel!($($attribute)?, $type, hyperbolic_tangent, |x| functions::tanh::<FUSED>(x));
+            kernel!($($attribute)?, $type, sigmoid, |x| functions::sigmoid::<FUSED>(x));
+            kernel!($($attribute)?, $type, error_function, |x| functions::erf::<FUSED>(x));
+            kernel!($($attribute)?, $type, power, |x, y| x.powf(y));
             reducer!($($attribute)?, $type, sum, 0.0, |x, y| x + y);
             reducer!($($attribute)?, $type, product, 1.0, |x, y| x * y);
-            reducer!($($attribute)?, $type, greatest, $type::NEG_INFINITY, |x, y| if x > y { x } else { y });
-            reducer!($($attribute)?, $type, least, $type::INFINITY, |x, y| if x < y { x } else { y });
+            reducer!($($attribute)?, $type, greatest, $type::NEG_INFINITY, |x, y| greater_of(x, y));
+            reducer!($($attribute)?, $type, least, $type::INFINITY, |x, y| less_of(x, y));
+        }
+    };
+}
+
+/// The version of a kernel whose operands with these numbers are scalars.
+macro_rules! version {
+    ($module:ident::$name:ident, two, $scalars:ident) => {
+        match $scalars {
+            [true, ..] => $module::$name::<true, false>,
+            [_, true, _] => $module::$name::<false, true>,
+            _ => $module::$name::<false, false>,
+        }
+    };
+    ($module:ident::$name:ident, three, $scalars:ident) => {
+        match $scalars {
+            [true, true, _] => $module::$name::<true, true, false>,
+            [true, _, true] => $module::$name::<true, false, true>,
+            [_, true, true] => $module::$name::<false, true, true>,
+            [true, ..] => $module::$name::<true, false, false>,
+            [_, true, _] => $module::$name::<false, true, false>,
+            [_, _, true] => $module::$name::<false, false, true>,
+            _ => $module::$name::<false, false, false>,
         }
     };
 }
 
 macro_rules! table {
-    ($module:ident, $operation:ident) => {
+    ($module:ident, $operation:ident, $scalars:ident) => {
         match $operation {
-            Operation::Add => $module::add,
-            Operation::Subtract => $module::subtract,
-            Operation::Multiply => $module::multiply,
-            Operation::MultiplyAdd => $module::multiply_add,
-            Operation::MultiplySubtract => $module::multiply_subtract,
-            Operation::Select => $module::select,
+            Operation::Add => version!($module::add, two, $scalars),
+            Operation::Subtract => version!($module::subtract, two, $scalars),
+            Operation::Multiply => version!($module::multiply, two, $scalars),
+            Operation::MultiplyAdd => version!($module::multiply_add, three, $scalars),
+            Operation::MultiplySubtract => version!($module::multiply_subtract, three, $scalars),
+            Operation::Select => version!($module::select, three, $scalars),
             Operation::Unary(Unary::Exp) => $module::exponential,
             Operation::Unary(Unary::Expm1) => $module::exponential_less_one,
             Operation::Unary(Unary::Log1p) => $module::logarithm_of_one_more,
@@ -223,14 +281,16 @@ macro_rules! table {
             Operation::Unary(Unary::Abs) => $module::absolute,
             Operation::Unary(Unary::Square) => $module::square,
             Operation::Unary(Unary::Reciprocal) => $module::reciprocal,
-            Operation::Binary(Binary::Divide) => $module::divide,
-            Operation::Binary(Binary::Maximum) => $module::maximum,
-            Operation::Binary(Binary::Minimum) => $module::minimum,
-            Operation::Binary(Binary::Power) => $module::power,
-            Operation::Binary(Binary::Greater) => $module::greater,
-            Operation::Binary(Binary::GreaterEqual) => $module::greater_equal,
-            Operation::Binary(Binary::Equal) => $module::equal,
-            Operation::Binary(Binary::NotEqual) => $module::not_equal,
+            Operation::Binary(Binary::Divide) => version!($module::divide, two, $scalars),
+            Operation::Binary(Binary::Maximum) => version!($module::maximum, two, $scalars),
+            Operation::Binary(Binary::Minimum) => version!($module::minimum, two, $scalars),
+            Operation::Binary(Binary::Power) => version!($module::power, two, $scalars),
+            Operation::Binary(Binary::Greater) => version!($module::greater, two, $scalars),
+            Operation::Binary(Binary::GreaterEqual) => {
+                version!($module::greater_equal, two, $scalars)
+            }
+            Operation::Binary(Binary::Equal) => version!($module::equal, two, $scalars),
+            Operation::Binary(Binary::NotEqual) => version!($module::not_equal, two, $scalars),
             Operation::Table(_) => return None,
         }
     };
@@ -249,13 +309,16 @@ macro_rules! reducers {
 
 macro_rules! precision {
     ($type:ident, $functions:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
-        level!($portable, $type, $functions, false);
+        // Some targets fuse without being asked.
+        level!($portable, $type, $functions, {
+            cfg!(any(target_feature = "fma", target_arch = "aarch64"))
+        });
         #[cfg(target_arch = "x86_64")]
         level!(
             $avx2,
             $type,
             $functions,
-            true,
+            { true },
             target_feature(enable = "avx2,fma")
         );
         #[cfg(target_arch = "x86_64")]
@@ -263,23 +326,28 @@ macro_rules! precision {
             $avx512,
             $type,
             $functions,
-            true,
+            { true },
             target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
         );
 
         impl Kernels<$type> {
-            /// The kernel of an operation at a level that the machine has.
-            pub(crate) fn kernel(level: Level, operation: Operation) -> Option<Kernel<$type>> {
+            /// The kernel of an operation at a level that the machine has; the operands with `true` are scalars, but not
+            /// all of them.
+            pub(crate) fn kernel(
+                level: Level,
+                operation: Operation,
+                scalars: [bool; 3],
+            ) -> Option<Kernel<$type>> {
                 Some(match level {
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => table!($avx512, operation),
+                    Level::Avx512 => table!($avx512, operation, scalars),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => table!($avx2, operation),
-                    _ => table!($portable, operation),
+                    Level::Avx2 => table!($avx2, operation, scalars),
+                    _ => table!($portable, operation, scalars),
                 })
             }
 
-            /// The kernel that combines a block into one element.
+            /// The kernel that combines rows into an element each.
             pub(crate) fn reducer(level: Level, combine: Combine) -> Reducer<$type> {
                 match level {
                     #[cfg(target_arch = "x86_64")]
@@ -298,7 +366,7 @@ macro_rules! precision {
                     Combine::Maximum => Operation::Binary(Binary::Maximum),
                     Combine::Minimum => Operation::Binary(Binary::Minimum),
                 };
-                Self::kernel(level, operation).unwrap_or($portable::add)
+                Self::kernel(level, operation, [false; 3]).unwrap_or($portable::add::<false, false>)
             }
         }
     };
@@ -306,3 +374,157 @@ macro_rules! precision {
 
 precision!(f32, float, float_portable, float_avx2, float_avx512);
 precision!(f64, double, double_portable, double_avx2, double_avx512);
+
+#[cfg(test)]
+mod tests {
+    use super::{Kernels, Level};
+    use crate::block::Operation;
+    use crate::term::{Binary, Combine};
+
+    const TWO: [Operation; 11] = [
+        Operation::Add,
+        Operation::Subtract,
+        Operation::Multiply,
+        Operation::Binary(Binary::Divide),
+        Operation::Binary(Binary::Maximum),
+        Operation::Binary(Binary::Minimum),
+        Operation::Binary(Binary::Power),
+        Operation::Binary(Binary::Greater),
+        Operation::Binary(Binary::GreaterEqual),
+        Operation::Binary(Binary::Equal),
+        Operation::Binary(Binary::NotEqual),
+    ];
+    const THREE: [Operation; 3] = [
+        Operation::MultiplyAdd,
+        Operation::MultiplySubtract,
+        Operation::Select,
+    ];
+
+    /// One element, written out.
+    fn plain(operation: Operation, [x, y, z]: [f64; 3]) -> f64 {
+        let truth = |condition: bool| f64::from(u8::from(condition));
+        match operation {
+            Operation::Add => x + y,
+            Operation::Subtract => x - y,
+            Operation::Multiply => x * y,
+            Operation::MultiplyAdd => x * y + z,
+            Operation::MultiplySubtract => z - x * y,
+            Operation::Select => [y, z][usize::from(x == 0.0)],
+            Operation::Binary(Binary::Divide) => x / y,
+            Operation::Binary(Binary::Maximum) => x.max(y),
+            Operation::Binary(Binary::Minimum) => x.min(y),
+            Operation::Binary(Binary::Power) => x.powf(y),
+            Operation::Binary(Binary::Greater) => truth(x > y),
+            Operation::Binary(Binary::GreaterEqual) => truth(x >= y),
+            Operation::Binary(Binary::Equal) => truth(x == y),
+            Operation::Binary(Binary::NotEqual) => truth(x != y),
+            Operation::Unary(_) | Operation::Table(_) => f64::NAN,
+        }
+    }
+
+    /// Small whole numbers and halves: every operation but powers is exact.
+    fn operand(seed: usize, n: usize) -> Vec<f64> {
+        let element = |place: usize| ((place * 7 + seed * 5) % 13) as f64 * 0.5 + 0.5;
+        (0..n).map(element).collect()
+    }
+
+    #[test]
+    fn kernels_agree_with_one_element_written_out_whatever_is_scalar_or_overwritten() {
+        for level in Level::available() {
+            for operation in TWO.into_iter().chain(THREE) {
+                let count: usize = if THREE.contains(&operation) { 3 } else { 2 };
+                for scalars in 0..(1 << count) - 1 {
+                    let scalars = [0, 1, 2].map(|place| scalars >> place & 1 == 1);
+                    for n in [1, 7, 16, 133] {
+                        // A result of its own, then one over each operand that is no scalar.
+                        for over in 0..=count {
+                            check(level, operation, scalars, n, over.checked_sub(1));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(
+        level: Level,
+        operation: Operation,
+        scalars: [bool; 3],
+        n: usize,
+        over: Option<usize>,
+    ) {
+        if over.is_some_and(|place| scalars[place]) {
+            return;
+        }
+        let mut operands = [0, 1, 2].map(|seed| operand(seed, n));
+        let at = |place: usize, element: usize| {
+            operands[place][if scalars[place] { 0 } else { element }]
+        };
+        let expected: Vec<f64> = (0..n)
+            .map(|element| plain(operation, [0, 1, 2].map(|place| at(place, element))))
+            .collect();
+        let kernel = Kernels::<f64>::kernel(level, operation, scalars).expect("it has a kernel");
+        let mut own = vec![0.0; n];
+        let [a, b, c] = operands.each_mut().map(Vec::as_mut_ptr);
+        let out = over.map_or(own.as_mut_ptr(), |place| [a, b, c][place]);
+        // SAFETY: each operand and the result hold `n` elements.
+        unsafe { kernel(a, b, c, out, n) };
+        let found = over.map_or(&own, |place| &operands[place]);
+        for (found, expected) in found.iter().zip(&expected) {
+            let close = (found - expected).abs() <= 1e-12 * expected.abs();
+            assert!(
+                close,
+                "{operation:?} {scalars:?} {over:?} at {level:?}: {found} for {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_never_greatest_nor_lost() {
+        let (x, y) = ([f64::NAN, 1.0, 2.0], [0.0, f64::NAN, 1.0]);
+        for level in Level::available() {
+            for operation in [Binary::Maximum, Binary::Minimum] {
+                let mut out = [0.0; 3];
+                let kernel =
+                    Kernels::<f64>::kernel(level, Operation::Binary(operation), [false; 3]);
+                let kernel = kernel.expect("it has a kernel");
+                // SAFETY: all hold three elements.
+                unsafe { kernel(x.as_ptr(), y.as_ptr(), y.as_ptr(), out.as_mut_ptr(), 3) };
+                assert!(out[0].is_nan() && out[1].is_nan() && !out[2].is_nan());
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_any_width_are_combined() {
+        for level in Level::available() {
+            for width in [1, 3, 8, 10, 63, 64, 65, 200] {
+                let rows = operand(3, 5 * width);
+                let row = |number: usize| &rows[number * width..][..width];
+                for (combine, combined) in [
+                    (Combine::Sum, (|row| row.iter().sum()) as fn(&[f64]) -> f64),
+                    (Combine::Maximum, |row| {
+                        row.iter().copied().fold(0.0, f64::max)
+                    }),
+                    (Combine::Minimum, |row| {
+                        row.iter().copied().fold(9.0, f64::min)
+                    }),
+                    (Combine::Product, |row| row.iter().product()),
+                ] {
+                    let mut found = [0.0; 5];
+                    let reducer = Kernels::<f64>::reducer(level, combine);
+                    // SAFETY: five rows of this width, and five results.
+                    unsafe { reducer(rows.as_ptr(), width, 5, found.as_mut_ptr()) };
+                    for (number, found) in found.into_iter().enumerate() {
+                        let expected = combined(row(number));
+                        let close = (found - expected).abs() <= 1e-12 * expected.abs();
+                        assert!(
+                            close,
+                            "{combine:?} of {width} at {level:?}: {found} for {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::term::Unary;
 pub fn apply<T: Real>(function: Unary, level: Level, from: &[T], to: &mut [T]) {
     let level = level.min(Level::detect());
     let count = from.len().min(to.len());
-    if let Some(kernel) = T::kernel_at(level, Operation::Unary(function)) {
+    if let Some(kernel) = T::kernel_at(level, Operation::Unary(function), [false; 3]) {
         let from = from.as_ptr();
         // SAFETY: both slices hold so many elements and do not overlap; the machine has the level.
         unsafe { kernel(from, from, from, to.as_mut_ptr(), count) };

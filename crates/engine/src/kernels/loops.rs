@@ -3,38 +3,33 @@
 
 use std::ops::Range;
 
+use super::program::{Action, Instruction, Program};
 use super::real::{Kernel, Real, Reducer};
-use super::run::Memory;
-use crate::block::{Operation, Value};
+use super::run::{Aligned, Memory};
+use crate::memory::ALIGNMENT;
 use crate::nest::{Access, Nest, Place, Rows};
 use crate::term::Combine;
 
 /// Elements of a block.
 pub(crate) const BLOCK: usize = 512;
 
+/// Elements from one register to the next: not a power of two, so that those of one instruction do not compete for
+/// the same lines of the cache.
+const REGISTER: usize = BLOCK + ALIGNMENT;
+
 /// A nest with its kernels looked up.
 #[derive(Debug)]
 pub(crate) struct Ready<T> {
     nest: Nest,
-    steps: Vec<Action<T>>,
+    program: Program<T>,
     /// For each reduction what combines a block into an element, and what combines two blocks.
     reducers: Vec<(Reducer<T>, Kernel<T>)>,
-}
-
-#[derive(Debug)]
-enum Action<T> {
-    /// Filled before the first block.
-    Fixed,
-    Load,
-    Coordinate(usize),
-    Kernel(Kernel<T>, [usize; 3]),
-    Table(fn(&[f64]) -> f64, Vec<usize>),
 }
 
 /// The registers and addresses that one thread works with.
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
-    registers: Vec<T>,
+    registers: Aligned<T>,
     addresses: Vec<*mut T>,
     arguments: Vec<f64>,
     totals: Vec<Accumulator>,
@@ -51,14 +46,10 @@ impl<T: Real> Scratch<T> {
             registers = registers.max(ready.nest.registers);
             values = values.max(ready.nest.values.len());
             totals = totals.max(ready.reducers.len());
-            for step in &ready.steps {
-                if let Action::Table(_, list) = step {
-                    arguments = arguments.max(list.len());
-                }
-            }
+            arguments = arguments.max(ready.program.most_arguments());
         }
         Self {
-            registers: vec![T::ZERO; registers * BLOCK],
+            registers: Aligned::new(registers * REGISTER),
             addresses: vec![std::ptr::null_mut(); values],
             arguments: vec![0.0; arguments],
             totals: vec![Accumulator::new(Combine::Sum); totals],
@@ -67,7 +58,7 @@ impl<T: Real> Scratch<T> {
 
     /// How many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.registers)
+        size_of_val(self.registers.elements())
             + size_of_val(&*self.addresses)
             + size_of_val(&*self.arguments)
     }
@@ -76,23 +67,14 @@ impl<T: Real> Scratch<T> {
 impl<T: Real> Ready<T> {
     /// Looks the kernels up.
     pub(crate) fn new(nest: Nest) -> Self {
-        let steps = nest
-            .values
-            .iter()
-            .map(|step| match &step.value {
-                value if value.is_fixed() => Action::Fixed,
-                Value::Constant(_) | Value::Load(..) => Action::Load,
-                Value::Coordinate(axis) => Action::Coordinate(*axis),
-                Value::Operation(operation, arguments) => action(*operation, arguments),
-            })
-            .collect();
+        let program = Program::new(&nest);
         let reductions = nest.output.reductions.iter();
         let reducers = reductions
             .map(|reduced| (T::reducer(reduced.combine), T::combiner(reduced.combine)))
             .collect();
         Self {
             nest,
-            steps,
+            program,
             reducers,
         }
     }
@@ -129,15 +111,6 @@ impl<T: Real> Ready<T> {
     }
 }
 
-fn action<T: Real>(operation: Operation, arguments: &[usize]) -> Action<T> {
-    if let Some(kernel) = T::kernel(operation) {
-        let mut three = [arguments[0]; 3];
-        three[..arguments.len()].copy_from_slice(arguments);
-        return Action::Kernel(kernel, three);
-    }
-    Action::Table(super::elementwise::scalar(operation), arguments.to_vec())
-}
-
 struct Tile<'a, T> {
     ready: &'a Ready<T>,
     memory: Memory<T>,
@@ -162,94 +135,115 @@ struct Piece {
 impl<T: Real> Tile<'_, T> {
     unsafe fn run(&self, scratch: &mut Scratch<T>) {
         let inner = self.columns.len();
-        let registers = scratch.registers.as_mut_ptr();
-        for (place, step) in self.ready.nest.values.iter().enumerate() {
-            // SAFETY: the scratch holds a block for each register.
-            let register = unsafe { registers.add(step.register * BLOCK) };
-            scratch.addresses[place] = register;
-            let value = match &step.value {
-                Value::Constant(value) => T::from_f64(value.0),
-                // SAFETY: the plan laid it out.
-                value if value.is_fixed() => unsafe { *self.address(step.access.place) },
-                _ => continue,
-            };
-            // SAFETY: as above.
-            unsafe { std::slice::from_raw_parts_mut(register, BLOCK) }.fill(value);
-        }
+        let program = &self.ready.program;
+        let first = Piece {
+            row: self.rows.start,
+            rows: 1,
+            column: self.columns.start,
+            width: BLOCK.min(self.rows.len() * inner),
+        };
+        // SAFETY: values that are the same everywhere are those of the first piece.
+        unsafe { self.execute(&program.fixed, first, scratch) };
         let reductions = &self.ready.nest.output.reductions;
         for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
             *total = Accumulator::new(reduced.combine);
         }
-        if inner >= BLOCK {
-            for row in self.rows.clone() {
-                for column in self.columns.clone().step_by(BLOCK) {
-                    let width = BLOCK.min(self.columns.end - column);
-                    let piece = Piece {
-                        row,
-                        rows: 1,
-                        column,
-                        width,
-                    };
-                    // SAFETY: the piece lies within the tile.
-                    unsafe { self.piece(piece, scratch) };
+        let together = (BLOCK / inner).max(1);
+        let instructions = if together > 1 {
+            &program.rows
+        } else {
+            &program.row
+        };
+        for row in self.rows.clone().step_by(together) {
+            let rows = together.min(self.rows.end - row);
+            for column in self.columns.clone().step_by(BLOCK) {
+                let width = BLOCK.min(self.columns.end - column);
+                let piece = Piece {
+                    row,
+                    rows,
+                    column,
+                    width,
+                };
+                // SAFETY: the piece lies within the tile.
+                unsafe {
+                    self.execute(instructions, piece, scratch);
+                    self.output(piece, &scratch.addresses, &mut scratch.totals);
                 }
             }
-            return;
-        }
-        let together = BLOCK / inner;
-        for row in self.rows.clone().step_by(together) {
-            let piece = Piece {
-                row,
-                rows: together.min(self.rows.end - row),
-                column: self.columns.start,
-                width: inner,
-            };
-            // SAFETY: the piece lies within the tile.
-            unsafe { self.piece(piece, scratch) };
         }
     }
 
-    unsafe fn piece(&self, piece: Piece, scratch: &mut Scratch<T>) {
-        let nest = &self.ready.nest;
-        let size = piece.rows * piece.width;
-        let flat = piece.row * self.inner() + piece.column;
-        let registers = scratch.registers.as_mut_ptr();
-        for (place, (step, action)) in nest.values.iter().zip(&self.ready.steps).enumerate() {
-            // SAFETY (this and below): registers hold a block each; offsets were laid out for these extents.
-            let mut result = unsafe { registers.add(step.register * BLOCK) };
-            match action {
-                Action::Fixed => {}
-                Action::Load => {
-                    scratch.addresses[place] =
-                        unsafe { self.load(&step.access, piece, flat, result, &scratch.addresses) };
+    /// Computes values for a piece.
+    unsafe fn execute(
+        &self,
+        instructions: &[Instruction<T>],
+        piece: Piece,
+        scratch: &mut Scratch<T>,
+    ) {
+        let Scratch {
+            registers,
+            addresses,
+            arguments,
+            ..
+        } = scratch;
+        let registers = registers.elements_mut().as_mut_ptr();
+        let flat = self.flat(piece);
+        for instruction in instructions {
+            let step = &self.ready.nest.values[instruction.value];
+            // Operations may write to an array at once.
+            let mut result = match step.direct {
+                Some(target) => self.address(target).wrapping_add(flat),
+                None => registers.wrapping_add(step.register * REGISTER),
+            };
+            let part = if instruction.scalar {
+                Piece {
+                    rows: 1,
+                    width: 1,
+                    ..piece
                 }
-                Action::Coordinate(axis) => unsafe { self.coordinates(*axis, piece, result) },
-                Action::Kernel(kernel, [a, b, c]) => {
-                    if let Some(target) = step.direct {
-                        result = self.address(target).wrapping_add(flat);
-                        scratch.addresses[place] = result;
-                    }
-                    let addresses = &scratch.addresses;
-                    unsafe { kernel(addresses[*a], addresses[*b], addresses[*c], result, size) };
-                }
-                Action::Table(function, list) => {
-                    if let Some(target) = step.direct {
-                        result = self.address(target).wrapping_add(flat);
-                        scratch.addresses[place] = result;
-                    }
-                    let arguments = &mut scratch.arguments[..list.len()];
-                    for element in 0..size {
-                        for (argument, value) in arguments.iter_mut().zip(list) {
-                            *argument =
-                                unsafe { (*scratch.addresses[*value].add(element)).to_f64() };
+            } else {
+                piece
+            };
+            let size = part.rows * part.width;
+            // SAFETY: registers hold a block each; places were laid out for these extents.
+            unsafe {
+                match &instruction.action {
+                    Action::Constant(value) => *result = *value,
+                    Action::Load => {
+                        let from = self.load(&step.access, part, result, addresses);
+                        if instruction.spread {
+                            *result = *from;
+                        } else {
+                            result = from;
                         }
-                        unsafe { *result.add(element) = T::from_f64(function(arguments)) };
                     }
+                    Action::Coordinate(axis) => self.coordinates(*axis, part, result),
+                    Action::Kernel(kernel, [a, b, c]) => {
+                        kernel(addresses[*a], addresses[*b], addresses[*c], result, size);
+                    }
+                    Action::Table(function, list) => {
+                        let arguments = &mut arguments[..list.len()];
+                        for element in 0..size {
+                            for (argument, (value, scalar)) in arguments.iter_mut().zip(list) {
+                                let at = if *scalar { 0 } else { element };
+                                *argument = (*addresses[*value].add(at)).to_f64();
+                            }
+                            *result.add(element) = T::from_f64(function(arguments));
+                        }
+                    }
+                }
+                if instruction.spread {
+                    let size = piece.rows * piece.width;
+                    std::slice::from_raw_parts_mut(result, size).fill(*result);
                 }
             }
+            addresses[instruction.value] = result;
         }
-        // SAFETY: as above.
-        unsafe { self.output(piece, flat, &scratch.addresses, &mut scratch.totals) };
+    }
+
+    /// Elements before a piece in an array that is dense over the nest.
+    fn flat(&self, piece: Piece) -> usize {
+        piece.row * self.inner() + piece.column
     }
 
     /// The address that an array would have if it held all rows.
@@ -262,13 +256,8 @@ impl<T: Real> Tile<'_, T> {
         self.ready.nest.extents.last().copied().unwrap_or(1)
     }
 
-    unsafe fn output(
-        &self,
-        piece: Piece,
-        flat: usize,
-        addresses: &[*mut T],
-        totals: &mut [Accumulator],
-    ) {
+    unsafe fn output(&self, piece: Piece, addresses: &[*mut T], totals: &mut [Accumulator]) {
+        let flat = self.flat(piece);
         let output = &self.ready.nest.output;
         for store in &output.stores {
             let to = self.address(store.place).wrapping_add(flat);
@@ -279,12 +268,23 @@ impl<T: Real> Tile<'_, T> {
         for ((reduced, (reducer, combiner)), total) in reducers.zip(totals) {
             let target = self.address(reduced.place);
             let each = reduced.rows_per_element;
-            for turn in 0..piece.rows {
-                let row = piece.row + turn;
-                // SAFETY: the block holds the piece; the target an element for each of these rows, or where they are
-                // combined across, for each of their columns.
-                unsafe {
-                    let from = addresses[reduced.value].add(turn * piece.width);
+            let from = addresses[reduced.value];
+            let whole = piece.column + piece.width == self.inner();
+            // SAFETY: the block holds the piece; the target an element for each of these rows, or where they are
+            // combined across, for each of their columns.
+            unsafe {
+                if !output.across && each == 1 && piece.width == self.inner() {
+                    reducer(
+                        from,
+                        piece.width,
+                        piece.rows,
+                        target.wrapping_add(piece.row),
+                    );
+                    continue;
+                }
+                for turn in 0..piece.rows {
+                    let row = piece.row + turn;
+                    let from = from.add(turn * piece.width);
                     if output.across {
                         let to = target.wrapping_add(row / each * self.inner() + piece.column);
                         if row.is_multiple_of(each) {
@@ -294,8 +294,9 @@ impl<T: Real> Tile<'_, T> {
                         }
                         continue;
                     }
-                    total.push(reducer(from, piece.width).to_f64());
-                    let whole = piece.column + piece.width == self.inner();
+                    let mut part = T::ZERO;
+                    reducer(from, piece.width, 1, &raw mut part);
+                    total.push(part.to_f64());
                     if whole && (row + 1).is_multiple_of(each) {
                         *target.wrapping_add(row / each) = T::from_f64(total.take());
                     }
@@ -309,7 +310,6 @@ impl<T: Real> Tile<'_, T> {
         &self,
         access: &Access,
         piece: Piece,
-        flat: usize,
         register: *mut T,
         addresses: &[*mut T],
     ) -> *mut T {
@@ -320,14 +320,18 @@ impl<T: Real> Tile<'_, T> {
         unsafe {
             if access.computed.is_empty() {
                 if access.dense && (piece.rows == 1 || piece.width == self.inner()) {
-                    return base.wrapping_add(flat);
+                    return base.wrapping_add(self.flat(piece));
                 }
-                if piece.rows == 1 && stride == 1 {
-                    let offset = self.row_offset(access, piece.row) + piece.column;
+                if piece.rows == 1 && (stride == 1 || piece.width == 1) {
+                    let offset = self.row_offset(access, piece.row) + piece.column * stride;
                     return base.wrapping_add(offset);
                 }
             }
-            for turn in 0..piece.rows {
+            // Rows that are all the same are copied from the first, twice as many each time.
+            let outer = &access.strides[..count - 1];
+            let same = access.computed.is_empty() && outer.iter().all(|stride| *stride == 0);
+            let rows = if same { 1 } else { piece.rows };
+            for turn in 0..rows {
                 let offset = self.row_offset(access, piece.row + turn) + piece.column * stride;
                 let to = register.add(turn * piece.width);
                 let from = base.wrapping_add(offset);
@@ -347,7 +351,7 @@ impl<T: Real> Tile<'_, T> {
                         *to.add(element) = if inside { *from.add(moved) } else { T::ZERO };
                     }
                 } else if stride == 0 {
-                    std::slice::from_raw_parts_mut(to, piece.width).fill(*from);
+                    repeat(*from, to, piece.width);
                 } else if stride == 1 {
                     std::ptr::copy_nonoverlapping(from, to, piece.width);
                 } else {
@@ -355,6 +359,13 @@ impl<T: Real> Tile<'_, T> {
                         *to.add(element) = *from.add(element * stride);
                     }
                 }
+            }
+            let size = piece.rows * piece.width;
+            let mut filled = rows * piece.width;
+            while filled < size {
+                let more = filled.min(size - filled);
+                std::ptr::copy_nonoverlapping(register, register.add(filled), more);
+                filled += more;
             }
         }
         register
@@ -364,6 +375,9 @@ impl<T: Real> Tile<'_, T> {
     fn row_offset(&self, access: &Access, row: usize) -> usize {
         let extents = &self.ready.nest.extents;
         let outer = extents.len() - 1;
+        if outer == 1 {
+            return row * access.strides[0];
+        }
         let mut rest = row;
         let mut offset = 0;
         for axis in (1..outer).rev() {
@@ -391,6 +405,21 @@ impl<T: Real> Tile<'_, T> {
                 to.fill(T::from_f64(coordinate as f64));
             }
         }
+    }
+}
+
+/// Elements that are written at once.
+const WIDE: usize = 8;
+
+/// Fills so many elements of a register, and some of those after them: a later row writes those anew, and the last
+/// one has room behind it.
+unsafe fn repeat<T: Real>(value: T, to: *mut T, width: usize) {
+    const { assert!(WIDE <= REGISTER - BLOCK) };
+    for column in (0..width).step_by(WIDE) {
+        // SAFETY: registers are longer than blocks by more than is written too much.
+        let block = unsafe { to.add(column).cast::<[T; WIDE]>() };
+        // SAFETY: as above.
+        unsafe { block.write_unaligned([value; WIDE]) };
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod loops;
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod product;
+mod program;
 pub(crate) mod real;
 pub(crate) mod run;
 mod small;

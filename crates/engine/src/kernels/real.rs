@@ -13,12 +13,12 @@ pub trait Real: sealed::Precision {}
 impl Real for f32 {}
 impl Real for f64 {}
 
-/// A kernel over a block: up to three operands, the result, the number of elements. The result may be one
+/// A kernel over a block: up to three operands, the result, the number of elements. A scalar operand is one element. The result may be one
 /// of the operands, but not overlap one otherwise.
 pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usize);
 
-/// A kernel that combines the elements of a block into one.
-pub(crate) type Reducer<T> = unsafe fn(*const T, usize) -> T;
+/// A kernel that combines each row of a block into one element: the rows, their width, their number, the results.
+pub(crate) type Reducer<T> = unsafe fn(*const T, usize, usize, *mut T);
 
 pub(crate) mod sealed {
     use super::{Combine, Debug, Kernel, Level, Operation, Reducer, Small};
@@ -37,13 +37,18 @@ pub(crate) mod sealed {
         fn count_from(first: usize, to: &mut [Self]);
         /// The exact value as a double.
         fn to_f64(self) -> f64;
-        /// The kernel of an operation on blocks; `None` if it works element by element.
-        fn kernel(operation: Operation) -> Option<Kernel<Self>> {
-            Self::kernel_at(Level::detect(), operation)
+        /// The kernel of an operation on blocks; `None` if it works element by element. The operands with `true` are
+        /// scalars, but not all of them.
+        fn kernel(operation: Operation, scalars: [bool; 3]) -> Option<Kernel<Self>> {
+            Self::kernel_at(Level::detect(), operation, scalars)
         }
         /// The same at a level that the machine has.
-        fn kernel_at(level: Level, operation: Operation) -> Option<Kernel<Self>>;
-        /// The kernel that combines a block into one element.
+        fn kernel_at(
+            level: Level,
+            operation: Operation,
+            scalars: [bool; 3],
+        ) -> Option<Kernel<Self>>;
+        /// The kernel that combines rows into an element each.
         fn reducer(combine: Combine) -> Reducer<Self>;
         /// The kernel that combines a block into another, element by element.
         fn combiner(combine: Combine) -> Kernel<Self>;
@@ -82,8 +87,12 @@ macro_rules! precision {
                 self as f64
             }
 
-            fn kernel_at(level: Level, operation: Operation) -> Option<Kernel<Self>> {
-                Kernels::<Self>::kernel(level, operation)
+            fn kernel_at(
+                level: Level,
+                operation: Operation,
+                scalars: [bool; 3],
+            ) -> Option<Kernel<Self>> {
+                Kernels::<Self>::kernel(level, operation, scalars)
             }
 
             fn reducer(combine: Combine) -> Reducer<Self> {

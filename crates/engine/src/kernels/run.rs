@@ -115,7 +115,8 @@ impl Watch for Unwatched {
 }
 
 /// Elements that start at an aligned address.
-struct Aligned<T> {
+#[derive(Debug)]
+pub(super) struct Aligned<T> {
     memory: Vec<T>,
     /// Where the first aligned element is.
     start: usize,
@@ -124,7 +125,7 @@ struct Aligned<T> {
 
 impl<T: Real> Aligned<T> {
     /// So many elements, all zero.
-    fn new(size: usize) -> Self {
+    pub(super) fn new(size: usize) -> Self {
         let memory = vec![T::ZERO; size + ALIGNMENT];
         let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<T>());
         Self {
@@ -134,11 +135,13 @@ impl<T: Real> Aligned<T> {
         }
     }
 
-    fn elements(&self) -> &[T] {
+    /// All of them.
+    pub(super) fn elements(&self) -> &[T] {
         &self.memory[self.start..self.start + self.size]
     }
 
-    fn elements_mut(&mut self) -> &mut [T] {
+    /// All of them, to be written.
+    pub(super) fn elements_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.start..self.start + self.size]
     }
 }
