@@ -193,7 +193,7 @@ pub(crate) fn runs_in_order(statements: &[&Statement], places: &Places<'_>) -> b
 
 /// The nest of statements of equal extents: element-wise ones, reductions, or both.
 pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
-    let (block, mut accesses, first) = block(statements, places);
+    let (mut block, mut accesses, first) = block(statements, places);
     let coordinate = |value: &Value| match value {
         Value::Coordinate(axis) => Some(*axis),
         _ => None,
