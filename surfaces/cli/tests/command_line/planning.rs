@@ -174,7 +174,7 @@ fn what_is_planned_can_be_chosen() {
                 "Plan in f32",
                 "product",
                 "Y[i, j]",
-                "8×2×4",
+                "128 ",
                 "The peak is known before anything runs",
                 "Arena",
             ],
