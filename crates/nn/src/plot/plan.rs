@@ -315,13 +315,17 @@ fn arena(svg: &mut String, report: &Report, top: f64) {
     }
     // Where columns are narrow, only some are numbered.
     let every = (36.0 / column).ceil().max(1.0) as usize;
+    let base = top + ARENA + 18.0;
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{base:.1}\" text-anchor=\"end\">stage</text>",
+        left - 8.0
+    );
     for stage in (0..report.stages.len()).step_by(every) {
-        let name = if column >= 60.0 { "stage " } else { "" };
         let _ = writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name}{}</text>",
+            "<text x=\"{:.1}\" y=\"{base:.1}\" text-anchor=\"middle\">{}</text>",
             left + column * (stage as f64 + 0.5),
-            top + ARENA + 18.0,
             stage + 1
         );
     }
