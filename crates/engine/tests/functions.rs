@@ -7,13 +7,13 @@ use xtask::accuracy::{double_error, precise, reference, single_error};
 
 /// The functions, their names, and the units of the last place by which they may err in either precision.
 const FUNCTIONS: [(Function, &str, f64, f64); 9] = [
-    (Function::Exp, "exp", 1.2, 1.2),
-    (Function::Expm1, "expm1", 1.6, 2.0),
+    (Function::Exp, "exp", 1.3, 1.2),
+    (Function::Expm1, "expm1", 1.7, 2.0),
     (Function::Log, "log", 0.9, 0.9),
     (Function::Log1p, "log1p", 1.4, 1.4),
     (Function::Tanh, "tanh", 1.6, 1.6),
     (Function::Sigmoid, "sigmoid", 2.0, 2.0),
-    (Function::Erf, "erf", 1.8, 1.7),
+    (Function::Erf, "erf", 2.0, 1.7),
     (Function::Sqrt, "sqrt", 0.501, 0.501),
     (Function::Reciprocal, "reciprocal", 0.501, 0.501),
 ];
