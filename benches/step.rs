@@ -200,8 +200,8 @@ impl Case {
             let scale = theirs
                 .iter()
                 .fold(0.0_f32, |most, value| most.max(value.abs()));
+            let what = format!("{name}: {weights}");
             for (ours, theirs) in ours.iter().zip(&theirs) {
-                let what = format!("{name}: {weights}");
                 same(
                     &what,
                     f64::from(*ours),

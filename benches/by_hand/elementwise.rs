@@ -154,6 +154,44 @@ impl Backward<'_> {
     }
 }
 
+/// Lays columns of rows out as rows, in squares that fit into registers.
+pub struct Transpose<'a> {
+    /// Rows of `width` numbers.
+    pub values: &'a [f32],
+    pub width: usize,
+    /// The first of the columns.
+    pub from: usize,
+    /// A row for each column, as many as there is room for.
+    pub transposed: &'a mut [f32],
+}
+
+impl WithSimd for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let count = self.values.len() / self.width;
+        let columns = self.transposed.len() / count;
+        for (block, targets) in self.transposed.chunks_mut(LANES * count).enumerate() {
+            let first = self.from + block * LANES;
+            let taken = LANES.min(columns - block * LANES);
+            for (square, rows) in self.values.chunks(LANES * self.width).enumerate() {
+                let mut tile = [[0.0_f32; LANES]; LANES];
+                for (lane, row) in rows.chunks_exact(self.width).enumerate() {
+                    for (tile, value) in tile.iter_mut().zip(&row[first..first + taken]) {
+                        tile[lane] = *value;
+                    }
+                }
+                let height = rows.len() / self.width;
+                for (target, tile) in targets.chunks_exact_mut(count).zip(&tile) {
+                    let start = square * LANES;
+                    target[start..start + height].copy_from_slice(&tile[..height]);
+                }
+            }
+        }
+    }
+}
+
 /// The loss of some samples, the cotangent of their scores and its rows' sums; scores and cotangent are classes × samples: every sample is a
 /// lane, and nothing depends on the number of classes.
 pub struct CrossEntropy<'a> {
