@@ -1,7 +1,7 @@
 //! Where each array lies in the arena: arrays that are not needed at the same time share a place, and an
 //! element-wise result takes the place of an operand that ends with it. Nothing is allocated here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::fuse::Fused;
 use crate::schedule::Group;
@@ -109,6 +109,27 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
         locals: local_offsets,
         local_size,
     }
+}
+
+/// From so many elements on, what nobody reads soon is not worth its place in the caches.
+const LARGE: usize = 1 << 20;
+
+/// Large results that no statement reads, and that take no input's place.
+pub(crate) fn streamed(fused: &Fused) -> BTreeSet<ArrayId> {
+    let read = |array: ArrayId| {
+        fused
+            .statements
+            .iter()
+            .any(|other| other.reads().contains(&array))
+    };
+    let targets = fused.statements.iter().map(|statement| statement.target);
+    targets
+        .filter(|target| {
+            fused.arrays[target.0].len() >= LARGE
+                && fused.overwrites(*target).is_none()
+                && !read(*target)
+        })
+        .collect()
 }
 
 /// The arrays of which a thread holds a strip at a time, and the elements of that.

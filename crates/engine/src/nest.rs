@@ -1,6 +1,8 @@
 //! From statements to loop nests with strides: the order of the axes, which of them merge, and where each operand
 //! lies. Nothing here runs anything.
 
+use std::collections::BTreeSet;
+
 use crate::block::{Block, Place as At, Value};
 use crate::kernels::dense::Dense;
 use crate::memory::Layout;
@@ -12,8 +14,6 @@ pub(crate) struct Nest {
     /// The extents of the axes, outermost first; at least one.
     pub extents: Vec<usize>,
     pub rows: Rows,
-    /// How many rows of the group make a row.
-    pub unit: usize,
     pub values: Vec<Step>,
     pub registers: usize,
     pub output: Output,
@@ -86,6 +86,8 @@ pub(crate) struct Reduced {
 pub(crate) struct Store {
     pub value: usize,
     pub place: Place,
+    /// Whether it is written past the caches.
+    pub streams: bool,
 }
 
 /// What the nests need to know about arrays.
@@ -94,8 +96,8 @@ pub(crate) struct Places<'a> {
     pub layout: &'a Layout,
     /// Leading axes of the targets that make up the rows of tiles.
     pub prefix: usize,
-    /// How many rows of the group make a row of the statement.
-    pub unit: usize,
+    /// Large arrays that no statement reads.
+    pub streamed: &'a BTreeSet<ArrayId>,
 }
 
 impl Places<'_> {
@@ -109,7 +111,7 @@ impl Places<'_> {
                 let row = &self.arrays[array.0].shape[self.prefix..];
                 Place {
                     offset,
-                    local: Some(row.iter().product::<usize>() * self.unit),
+                    local: Some(row.iter().product()),
                 }
             }
             None => Place {
@@ -251,19 +253,26 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
                 place,
                 rows_per_element: if across { reduced } else { reduced / inner },
             });
-        } else if writes_directly(&values, *value, place, size, places) {
+        } else if !places.streamed.contains(&statement.target)
+            && writes_directly(&values, *value, place, size, places)
+        {
             values[*value].direct = Some(place);
         } else {
             output.stores.push(Store {
                 value: *value,
                 place,
+                streams: places.streamed.contains(&statement.target),
             });
         }
     }
     Nest {
         extents: nest.extents,
-        rows: nest.rows,
-        unit: places.unit,
+        // The rows of such a sum are those that it adds up.
+        rows: if first.splits_rows() {
+            Rows::Outer(1)
+        } else {
+            nest.rows
+        },
         values,
         registers: count,
         output,
@@ -348,10 +357,11 @@ fn order(statement: &Statement, accesses: &[Access], prefix: usize) -> Vec<(usiz
     let best = reduced.iter().map(|axis| contiguous(*axis)).max();
     // The rows of a tile restrict the outer axes or the inner one, not parts of both.
     let whole = rank > prefix || rank == 1;
-    let across = rank > 0
-        && whole
-        && statement.extents[rank - 1] > 1
-        && contiguous(rank - 1) > best.unwrap_or(0);
+    // A sum that goes on from strip to strip is kept in its target.
+    let goes_on = statement.splits_rows();
+    let along =
+        statement.extents[..rank].last() > Some(&1) && contiguous(rank - 1) > best.unwrap_or(0);
+    let across = rank > 0 && whole && (goes_on || along);
     let reduced = reduced.into_iter().map(|axis| (axis, Class::Reduced));
     if across {
         order.pop();

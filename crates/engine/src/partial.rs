@@ -1,8 +1,8 @@
-//! Sums over the rows of a group: each strip of rows is summed where the group computes it, and what remains is to add the
-//! strips up. What the sum reads then passes through the nearest memory once.
+//! Sums over the rows of a group: the rows of a tile are summed where the group computes them, strip by strip, and what
+//! remains is to add up the tiles. What the sum reads then passes through the nearest memory once.
 
 use crate::fuse::Fused;
-use crate::schedule::Group;
+use crate::schedule::{Group, MOST_TASKS};
 use crate::term::{Array, ArrayId, Axis, Origin, Position, Statement, Term};
 
 /// Smaller reductions are not worth it.
@@ -30,27 +30,39 @@ pub(crate) fn split(fused: &mut Fused, groups: &mut [Group]) {
         });
         if let Some(home) = home {
             let group = &mut groups[home];
+            let rows = rows_together(group);
             group.members.push(fused.statements.len());
-            let partial = take_apart(fused, place, group.strip);
+            group.whole = rows;
+            let partial = take_apart(fused, place, rows);
             fused.statements.push(partial);
         }
     }
 }
 
+/// How many rows are summed together: whole strips, of which a tile can hold one such sum or more.
+fn rows_together(group: &Group) -> usize {
+    let most = (group.rows / MOST_TASKS).max(group.strip);
+    let fits = |rows: &usize| group.rows.is_multiple_of(*rows);
+    let together = (1..=most / group.strip).map(|strips| strips * group.strip);
+    together.filter(fits).next_back().unwrap_or(group.strip)
+}
+
 /// Whether a statement reduces over the rows of a group alone, and this is worth it.
 fn reduces(statement: &Statement, group: &Group) -> bool {
     let axis = statement.rank;
-    let strips = group.rows / group.strip.max(1);
     if statement.is_map()
         || statement.dense.is_some()
         || statement.is_product()
         || statement.extents.len() != axis + 1
         || group.prefix != 1
         || statement.extents[axis] != group.rows
-        || strips < 2
+        || group.strip >= group.rows
         || !group.rows.is_multiple_of(group.strip)
         || statement.volume() < LEAST_VOLUME
-        || statement.volume() / group.strip * LEAST_GAIN > statement.volume()
+        || rows_together(group) < LEAST_GAIN
+        // One axis stays, along which the sums lie side by side.
+        || statement.rank != 1
+        || statement.extents[0] == 1
     {
         return false;
     }
@@ -70,23 +82,23 @@ fn reduces(statement: &Statement, group: &Group) -> bool {
     by_row
 }
 
-/// Leaves the sum over strips in the place of a reduction; the reduction of each strip is returned.
-fn take_apart(fused: &mut Fused, place: usize, strip: usize) -> Statement {
+/// Leaves the sum over groups of so many rows in the place of a reduction; the reduction of each is returned.
+fn take_apart(fused: &mut Fused, place: usize, together: usize) -> Statement {
     let statement = &mut fused.statements[place];
     let rank = statement.rank;
-    let strips = statement.extents[rank] / strip;
+    let parts = statement.extents[rank] / together;
     let target = ArrayId(fused.arrays.len());
-    let mut shape = vec![strips];
+    let mut shape = vec![parts];
     shape.extend(&statement.extents[..rank]);
     let mut partial = statement.clone();
     partial.target = target;
     partial.rank = rank + 1;
     partial.extents.clone_from(&shape);
-    partial.extents.push(strip);
-    // The axes of the target follow that of the strips; the reduced one is the last.
+    partial.extents.push(together);
+    // The axes of the target follow that of the parts; the reduced one is the last.
     let position = |axis: Axis| {
         if axis == rank {
-            Position::Split(0, rank + 1, strip)
+            Position::Split(0, rank + 1, together)
         } else {
             Position::Axis(axis + 1)
         }
@@ -98,7 +110,7 @@ fn take_apart(fused: &mut Fused, place: usize, strip: usize) -> Statement {
         origin: Origin::Temporary,
         classes: None,
     });
-    statement.extents[rank] = strips;
+    statement.extents[rank] = parts;
     let axes = std::iter::once(rank).chain(0..rank);
     statement.body = Term::Load(target, axes.map(Position::Axis).collect());
     partial

@@ -1,7 +1,7 @@
 //! Plans: what a program becomes for given sizes, and its memory. Nothing here decides how a statement is
 //! computed; that was settled when the plan was made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use backprove_calculus::Program;
 
@@ -88,6 +88,7 @@ impl<T: Real> Plan<T> {
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
+            streamed: memory::streamed(&fused),
             kernels: Vec::new(),
         };
         let (stages, reports) = builder.stages(&groups);
@@ -282,6 +283,7 @@ fn within_reach(lowered: &Lowered) -> Result<(), Error> {
 struct Builder<'a, T> {
     fused: &'a Fused,
     layout: &'a Layout,
+    streamed: BTreeSet<ArrayId>,
     kernels: Vec<Kernel<T>>,
 }
 
@@ -353,7 +355,7 @@ impl<T: Real> Builder<'_, T> {
                 arrays: &self.fused.arrays,
                 layout: self.layout,
                 prefix: group.prefix,
-                unit: group.rows / schedule::rows(statement, group.prefix),
+                streamed: &self.streamed,
             };
             if let Some(dense) = nest::dense(statement, &places) {
                 reports.push(inspector.matrix_function(statement));

@@ -17,6 +17,8 @@ pub(crate) struct Group {
     pub prefix: usize,
     /// So many rows at a time go through all statements.
     pub strip: usize,
+    /// So many rows are not split between tiles: one, or those that are summed together.
+    pub whole: usize,
     pub level: usize,
     /// Positions in the list of statements.
     pub members: Vec<usize>,
@@ -42,7 +44,7 @@ impl Group {
         let unit = if shared || self.strip >= self.rows {
             1
         } else {
-            self.strip
+            self.strip.max(self.whole)
         };
         let units = self.rows.div_ceil(unit);
         let count = count.min(units);
@@ -90,7 +92,7 @@ impl Group {
 /// Elements of all arrays together that stay in the cache which is nearest but one.
 const STRIP: usize = 64 * 1024;
 /// More tasks than this only cost hand-overs.
-const MOST_TASKS: usize = 16;
+pub(crate) const MOST_TASKS: usize = 16;
 
 /// Whether the rows of a statement are those of a matrix product: they share its right operand.
 fn shares_operand(statement: &Statement, prefix: usize) -> bool {
@@ -188,6 +190,7 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             rows: rows(statement, prefix),
             prefix,
             strip: 0,
+            whole: 1,
             level,
             members: vec![place],
             alone,
@@ -217,7 +220,7 @@ fn most_rows(statement: &Statement) -> usize {
 }
 
 /// How many rows a statement has where so many leading axes make them up.
-pub(crate) fn rows(statement: &Statement, prefix: usize) -> usize {
+fn rows(statement: &Statement, prefix: usize) -> usize {
     statement.extents[..prefix].iter().product()
 }
 

@@ -516,6 +516,18 @@ impl Statement {
         !self.reads().contains(&array) || self.common_axes(array, whole) == whole
     }
 
+    /// Whether it reads its operands at rows that are counted along two axes.
+    pub(crate) fn splits_rows(&self) -> bool {
+        let mut splits = false;
+        self.body.walk(&mut |term| {
+            if let Term::Load(_, positions) = term {
+                let split = |position: &Position| matches!(position, Position::Split(..));
+                splits |= positions.iter().any(split);
+            }
+        });
+        splits
+    }
+
     /// How many of the target's leading axes every load of `array` in it has as its first positions.
     pub(crate) fn common_rows(&self, array: ArrayId) -> usize {
         self.common_axes(array, self.rank)

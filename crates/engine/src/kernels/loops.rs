@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::program::{Action, Instruction, Program};
 use super::real::{Kernel, Real, Reducer};
 use super::run::{Aligned, Memory};
+use super::stream;
 use crate::memory::ALIGNMENT;
 use crate::nest::{Access, Nest, Place, Rows};
 use crate::term::Combine;
@@ -90,7 +91,6 @@ impl<T: Real> Ready<T> {
         to: usize,
         scratch: &mut Scratch<T>,
     ) {
-        let (from, to) = (from / self.nest.unit, to / self.nest.unit);
         let count = self.nest.extents.len();
         let mut rows = 0..self.nest.extents[..count - 1].iter().product();
         let mut columns = 0..self.nest.extents[count - 1];
@@ -108,6 +108,9 @@ impl<T: Real> Ready<T> {
         };
         // SAFETY: the caller's promise.
         unsafe { tile.run(scratch) };
+        if self.nest.output.stores.iter().any(|store| store.streams) {
+            stream::finish();
+        }
     }
 }
 
@@ -261,8 +264,16 @@ impl<T: Real> Tile<'_, T> {
         let output = &self.ready.nest.output;
         for store in &output.stores {
             let to = self.address(store.place).wrapping_add(flat);
-            // SAFETY: stores are dense over the nest; a block is never stored over itself.
-            unsafe { std::ptr::copy(addresses[store.value], to, piece.rows * piece.width) };
+            let (from, size) = (addresses[store.value], piece.rows * piece.width);
+            // SAFETY: stores are dense over the nest; a block is never stored over itself, and what is written past the
+            // caches is read by no statement.
+            unsafe {
+                if store.streams {
+                    stream::copy(from, to, size);
+                } else {
+                    std::ptr::copy(from, to, size);
+                }
+            }
         }
         let reducers = output.reductions.iter().zip(&self.ready.reducers);
         for ((reduced, (reducer, combiner)), total) in reducers.zip(totals) {

@@ -18,4 +18,5 @@ pub(crate) mod real;
 pub(crate) mod run;
 mod small;
 mod special;
+mod stream;
 mod transpose;

@@ -1,0 +1,73 @@
+//! Copies past the caches, for what is so large that nothing finds it there later: the memory's lines are not read before
+//! they are written over. Nothing here decides what is large.
+
+#[cfg(target_arch = "x86_64")]
+use super::elementwise::Level;
+
+/// Copies `count` elements. [`finish`] must follow before another thread reads them.
+///
+/// # Safety
+/// Both addresses hold as many elements, those of `to` are nobody else's, and the two do not overlap.
+pub(crate) unsafe fn copy<T: Copy>(from: *const T, to: *mut T, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if Level::detect() >= Level::Avx2 {
+        let head = to.align_offset(LINE).min(count);
+        let lines = (count - head) * size_of::<T>() / LINE;
+        let tail = head + lines * LINE / size_of::<T>();
+        // SAFETY: the caller's promise; whole lines start at an aligned address, and the instructions were detected.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, to, head);
+            copy_lines(from.add(head).cast(), to.add(head).cast(), lines);
+            std::ptr::copy_nonoverlapping(from.add(tail), to.add(tail), count - tail);
+        }
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, count) };
+}
+
+/// Bytes of a line of the caches.
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+unsafe fn copy_lines(from: *const f32, to: *mut f32, lines: usize) {
+    use std::arch::x86_64::{_mm256_loadu_ps, _mm256_stream_ps};
+    for half in 0..2 * lines {
+        // SAFETY: the caller promises so many lines, the target's aligned.
+        unsafe { _mm256_stream_ps(to.add(8 * half), _mm256_loadu_ps(from.add(8 * half))) };
+    }
+}
+
+/// Orders the copies before whatever follows.
+pub(crate) fn finish() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this architecture has the instruction.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{copy, finish};
+
+    #[test]
+    fn every_element_arrives_and_no_other_changes() {
+        let from: Vec<f32> = (0..200).map(|place| place as f32 + 1.0).collect();
+        for (start, count) in [(0, 200), (1, 5), (3, 100), (16, 64), (7, 193)] {
+            let mut to = vec![0.0; 202];
+            // SAFETY: both hold so many elements.
+            unsafe { copy(from.as_ptr(), to.as_mut_ptr().add(start), count) };
+            finish();
+            assert_eq!(to[start..start + count], from[..count]);
+            assert!(
+                to[..start]
+                    .iter()
+                    .chain(&to[start + count..])
+                    .all(|value| *value == 0.0)
+            );
+        }
+    }
+}
