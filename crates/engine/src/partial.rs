@@ -43,8 +43,8 @@ pub(crate) fn split(fused: &mut Fused, groups: &mut [Group]) {
 fn rows_together(group: &Group) -> usize {
     let most = (group.rows / MOST_TASKS).max(group.strip);
     let fits = |rows: &usize| group.rows.is_multiple_of(*rows);
-    let together = (1..=most / group.strip).map(|strips| strips * group.strip);
-    together.filter(fits).next_back().unwrap_or(group.strip)
+    let mut together = (1..=most / group.strip).map(|strips| strips * group.strip);
+    together.rfind(fits).unwrap_or(group.strip)
 }
 
 /// Whether a statement reduces over the rows of a group alone, and this is worth it.
