@@ -75,6 +75,8 @@ pub(crate) fn scalar(operation: Operation) -> fn(&[f64]) -> f64 {
 const LANES: usize = 64;
 /// The same for rows that are shorter.
 const NARROW: usize = 8;
+/// Columns that are combined side by side.
+const FOLDED: usize = 32;
 
 /// The loop itself: one for a result of its own, and one for each operand that the result may lie over. The
 /// compiler proves the same place safe, and compares the others at run time before it uses vectors. A scalar operand
@@ -186,10 +188,47 @@ macro_rules! reducer {
     };
 }
 
+/// Combines rows into one that is there already, column by column.
+macro_rules! folder {
+    ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident, $y:ident| $combine:expr) => {
+        $(#[$attribute])?
+        pub(super) unsafe fn $name(a: *const $type, width: usize, rows: usize, to: *mut $type) {
+            let mut column = 0;
+            // SAFETY (both): the caller promises so many rows of this width, and a row to combine them into.
+            while column + FOLDED <= width {
+                unsafe {
+                    let to = to.add(column).cast::<[$type; FOLDED]>();
+                    let mut lanes = to.read_unaligned();
+                    for row in 0..rows {
+                        let block = a.add(row * width + column);
+                        let block = block.cast::<[$type; FOLDED]>().read_unaligned();
+                        for lane in 0..FOLDED {
+                            let ($x, $y) = (lanes[lane], block[lane]);
+                            lanes[lane] = $combine;
+                        }
+                    }
+                    to.write_unaligned(lanes);
+                }
+                column += FOLDED;
+            }
+            for column in column..width {
+                unsafe {
+                    let mut total = *to.add(column);
+                    for row in 0..rows {
+                        let ($x, $y) = (total, *a.add(row * width + column));
+                        total = $combine;
+                    }
+                    *to.add(column) = total;
+                }
+            }
+        }
+    };
+}
+
 macro_rules! level {
     ($module:ident, $type:ident, $functions:ident, $fused:expr $(, $attribute:meta)?) => {
         mod $module {
-            use super::{LANES, NARROW, special};
+            use super::{FOLDED, LANES, NARROW, special};
             use special::$functions as functions;
 
             const FUSED: bool = $fused;
@@ -235,6 +274,10 @@ macro_rules! level {
             reducer!($($attribute)?, $type, product, 1.0, |x, y| x * y);
             reducer!($($attribute)?, $type, greatest, $type::NEG_INFINITY, |x, y| greater_of(x, y));
             reducer!($($attribute)?, $type, least, $type::INFINITY, |x, y| less_of(x, y));
+            folder!($($attribute)?, $type, sum_across, |x, y| x + y);
+            folder!($($attribute)?, $type, product_across, |x, y| x * y);
+            folder!($($attribute)?, $type, greatest_across, |x, y| greater_of(x, y));
+            folder!($($attribute)?, $type, least_across, |x, y| less_of(x, y));
         }
     };
 }
@@ -297,12 +340,16 @@ macro_rules! table {
 }
 
 macro_rules! reducers {
-    ($module:ident, $combine:ident) => {
-        match $combine {
-            Combine::Sum => $module::sum,
-            Combine::Product => $module::product,
-            Combine::Maximum => $module::greatest,
-            Combine::Minimum => $module::least,
+    ($module:ident, $combine:ident, $across:ident) => {
+        match ($combine, $across) {
+            (Combine::Sum, false) => $module::sum,
+            (Combine::Sum, true) => $module::sum_across,
+            (Combine::Product, false) => $module::product,
+            (Combine::Product, true) => $module::product_across,
+            (Combine::Maximum, false) => $module::greatest,
+            (Combine::Maximum, true) => $module::greatest_across,
+            (Combine::Minimum, false) => $module::least,
+            (Combine::Minimum, true) => $module::least_across,
         }
     };
 }
@@ -347,26 +394,15 @@ macro_rules! precision {
                 })
             }
 
-            /// The kernel that combines rows into an element each.
-            pub(crate) fn reducer(level: Level, combine: Combine) -> Reducer<$type> {
+            /// The kernel that combines rows into an element each or, across them, into one row that is there.
+            pub(crate) fn reducer(level: Level, combine: Combine, across: bool) -> Reducer<$type> {
                 match level {
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => reducers!($avx512, combine),
+                    Level::Avx512 => reducers!($avx512, combine, across),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => reducers!($avx2, combine),
-                    _ => reducers!($portable, combine),
+                    Level::Avx2 => reducers!($avx2, combine, across),
+                    _ => reducers!($portable, combine, across),
                 }
-            }
-
-            /// The kernel that combines two blocks, element by element.
-            pub(crate) fn combiner(level: Level, combine: Combine) -> Kernel<$type> {
-                let operation = match combine {
-                    Combine::Sum => Operation::Add,
-                    Combine::Product => Operation::Multiply,
-                    Combine::Maximum => Operation::Binary(Binary::Maximum),
-                    Combine::Minimum => Operation::Binary(Binary::Minimum),
-                };
-                Self::kernel(level, operation, [false; 3]).unwrap_or($portable::add::<false, false>)
             }
         }
     };
@@ -512,7 +548,7 @@ mod tests {
                     (Combine::Product, |row| row.iter().product()),
                 ] {
                     let mut found = [0.0; 5];
-                    let reducer = Kernels::<f64>::reducer(level, combine);
+                    let reducer = Kernels::<f64>::reducer(level, combine, false);
                     // SAFETY: five rows of this width, and five results.
                     unsafe { reducer(rows.as_ptr(), width, 5, found.as_mut_ptr()) };
                     for (number, found) in found.into_iter().enumerate() {
@@ -522,6 +558,16 @@ mod tests {
                             close,
                             "{combine:?} of {width} at {level:?}: {found} for {expected}"
                         );
+                    }
+                    let mut found = row(0).to_vec();
+                    let across = Kernels::<f64>::reducer(level, combine, true);
+                    // SAFETY: four rows of this width, and one that is there.
+                    unsafe { across(row(1).as_ptr(), width, 4, found.as_mut_ptr()) };
+                    for (column, found) in found.into_iter().enumerate() {
+                        let column: Vec<f64> = (0..5).map(|number| row(number)[column]).collect();
+                        let expected = combined(&column);
+                        let close = (found - expected).abs() <= 1e-12 * expected.abs();
+                        assert!(close, "{combine:?} across {width} at {level:?}: {found}");
                     }
                 }
             }

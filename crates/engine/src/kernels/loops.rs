@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::program::{Action, Instruction, Program};
-use super::real::{Kernel, Real, Reducer};
+use super::real::{Real, Reducer};
 use super::run::{Aligned, Memory};
 use super::stream;
 use crate::memory::ALIGNMENT;
@@ -23,8 +23,8 @@ const REGISTER: usize = BLOCK + ALIGNMENT;
 pub(crate) struct Ready<T> {
     nest: Nest,
     program: Program<T>,
-    /// For each reduction what combines a block into an element, and what combines two blocks.
-    reducers: Vec<(Reducer<T>, Kernel<T>)>,
+    /// For each reduction what combines the rows of a block.
+    reducers: Vec<Reducer<T>>,
 }
 
 /// The registers and addresses that one thread works with.
@@ -71,7 +71,7 @@ impl<T: Real> Ready<T> {
         let program = Program::new(&nest);
         let reductions = nest.output.reductions.iter();
         let reducers = reductions
-            .map(|reduced| (T::reducer(reduced.combine), T::combiner(reduced.combine)))
+            .map(|reduced| T::reducer(reduced.combine, nest.output.across))
             .collect();
         Self {
             nest,
@@ -276,7 +276,7 @@ impl<T: Real> Tile<'_, T> {
             }
         }
         let reducers = output.reductions.iter().zip(&self.ready.reducers);
-        for ((reduced, (reducer, combiner)), total) in reducers.zip(totals) {
+        for ((reduced, reducer), total) in reducers.zip(totals) {
             let target = self.address(reduced.place);
             let each = reduced.rows_per_element;
             let from = addresses[reduced.value];
@@ -293,18 +293,26 @@ impl<T: Real> Tile<'_, T> {
                     );
                     continue;
                 }
+                if output.across {
+                    let mut turn = 0;
+                    while turn < piece.rows {
+                        let row = piece.row + turn;
+                        let mut rows = (each - row % each).min(piece.rows - turn);
+                        let mut from = from.add(turn * piece.width);
+                        let to = target.wrapping_add(row / each * self.inner() + piece.column);
+                        turn += rows;
+                        if row.is_multiple_of(each) {
+                            std::ptr::copy_nonoverlapping(from, to, piece.width);
+                            from = from.add(piece.width);
+                            rows -= 1;
+                        }
+                        reducer(from, piece.width, rows, to);
+                    }
+                    continue;
+                }
                 for turn in 0..piece.rows {
                     let row = piece.row + turn;
                     let from = from.add(turn * piece.width);
-                    if output.across {
-                        let to = target.wrapping_add(row / each * self.inner() + piece.column);
-                        if row.is_multiple_of(each) {
-                            std::ptr::copy_nonoverlapping(from, to, piece.width);
-                        } else {
-                            combiner(to, from, from, to, piece.width);
-                        }
-                        continue;
-                    }
                     let mut part = T::ZERO;
                     reducer(from, piece.width, 1, &raw mut part);
                     total.push(part.to_f64());

@@ -17,7 +17,8 @@ impl Real for f64 {}
 /// of the operands, but not overlap one otherwise.
 pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usize);
 
-/// A kernel that combines each row of a block into one element: the rows, their width, their number, the results.
+/// A kernel that combines each row of a block into one element, or all rows into one: the rows, their width, their
+/// number, the results.
 pub(crate) type Reducer<T> = unsafe fn(*const T, usize, usize, *mut T);
 
 pub(crate) mod sealed {
@@ -48,10 +49,8 @@ pub(crate) mod sealed {
             operation: Operation,
             scalars: [bool; 3],
         ) -> Option<Kernel<Self>>;
-        /// The kernel that combines rows into an element each.
-        fn reducer(combine: Combine) -> Reducer<Self>;
-        /// The kernel that combines a block into another, element by element.
-        fn combiner(combine: Combine) -> Kernel<Self>;
+        /// The kernel that combines rows into an element each or, across them, into one row that is there.
+        fn reducer(combine: Combine, across: bool) -> Reducer<Self>;
         /// What multiplies small matrices, where this machine has it.
         fn small() -> Option<Small<Self>>;
         /// `target = left @ right`, or `target += factor * left @ right`.
@@ -95,12 +94,8 @@ macro_rules! precision {
                 Kernels::<Self>::kernel(level, operation, scalars)
             }
 
-            fn reducer(combine: Combine) -> Reducer<Self> {
-                Kernels::<Self>::reducer(Level::detect(), combine)
-            }
-
-            fn combiner(combine: Combine) -> Kernel<Self> {
-                Kernels::<Self>::combiner(Level::detect(), combine)
+            fn reducer(combine: Combine, across: bool) -> Reducer<Self> {
+                Kernels::<Self>::reducer(Level::detect(), combine, across)
             }
 
             fn small() -> Option<Small<Self>> {
