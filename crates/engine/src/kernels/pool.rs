@@ -35,9 +35,9 @@ struct Shared {
     panicked: AtomicBool,
 }
 
-/// Turns of waiting before a thread sleeps: some tens of microseconds, which is longer than a small stage and shorter
-/// than what a system that is busy would take away for it.
-const SPINS: usize = 2_000;
+/// Turns of waiting before a thread sleeps, about a fifth of a millisecond: longer than a small stage, or than a caller takes
+/// to fill in the next batch.
+const SPINS: usize = 4_000;
 
 /// Tasks of a stage must fit into their part of the ticket.
 pub(crate) const MOST_TASKS: usize = 0xffff;
