@@ -299,7 +299,7 @@ impl<T: Real> Builder<'_, T> {
                 let first = self.kernels.len();
                 let kernels = self.group(group);
                 let last = self.kernels.len();
-                let tiles = match &self.kernels[first..] {
+                let tiles = match &mut self.kernels[first..] {
                     [Kernel::Product(product)] if group.alone && product.is_plain() => {
                         product.grid()
                     }
@@ -319,8 +319,12 @@ impl<T: Real> Builder<'_, T> {
                 for part in tiles {
                     let task = Task {
                         kernels: first..last,
+                        strip: if group.alone {
+                            part.rows.len()
+                        } else {
+                            group.strip
+                        },
                         part,
-                        strip: group.strip,
                     };
                     tasks.push((share, task));
                 }

@@ -55,8 +55,10 @@ impl Product {
         self.batch.0.is_empty() && self.loops.is_empty()
     }
 
-    /// The tiles of a product that stands alone.
-    pub(crate) fn grid(&self) -> Vec<Part> {
+    /// The tiles of a product that stands alone. From now on its rows are counted one by one, not in those of its target's
+    /// first axis.
+    pub(crate) fn grid(&mut self) -> Vec<Part> {
+        self.rows = Some(1);
         let [rows, columns, _] = self.shape;
         let splits = [(1, 4), (2, 2), (4, 1), (1, 2), (2, 1)];
         let fits = |(down, across): &(usize, usize)| {

@@ -1,6 +1,8 @@
 //! Plans against the calculus' plain evaluator: written programs that cover each kind of statement.
 
-use crate::oracle::{agrees, agrees_after_update};
+use backprove_calculus::derivation::{Order, derivative};
+
+use crate::oracle::{agrees, agrees_after_update, compare, program};
 
 #[test]
 fn a_linear_layer() {
@@ -27,6 +29,49 @@ fn products_in_every_layout() {
 }
 
 #[test]
+fn small_products_of_all_widths() {
+    for size in [8, 31, 40, 64, 90] {
+        let sizes = [("I", size + 3), ("J", size), ("K", size)];
+        for text in [
+            "A[I, K]; B[K, J]\nY = A @ B",
+            "A[K, I]; B[K, J]\nY = A.T @ B",
+            "A[I, K]; B[J, K]\nY = A @ B.T",
+            "A[K, I]; B[J, K]\nY = A.T @ B.T",
+            "A[I, K]; B[K, J]; C[J, J]\nY = (A @ B * 2) @ (C * C)",
+        ] {
+            agrees(text, &sizes, &["Y"]);
+        }
+    }
+}
+
+#[test]
+fn a_hessian_of_many_layers() {
+    let mut text = "x[N]; t[N]".to_owned();
+    let mut before = "x".to_owned();
+    for layer in 1..=4 {
+        text.push_str(&format!("; W{layer}[N, N]"));
+    }
+    for layer in 1..=4 {
+        text.push_str(&format!("\nH{layer} = tanh(W{layer} @ {before})"));
+        before = format!("H{layer}");
+    }
+    text.push_str("\nL = sum(t * H4)");
+    let first = program(&text);
+    let wrt = [first.tensor("W1").unwrap().clone()];
+    let derived = derivative(&first, &wrt, Order::Hessian).unwrap();
+    let name = derived.outcomes()[0].partial.target.name().to_owned();
+    for size in [3, 9, 20] {
+        compare(
+            &derived.program(),
+            "a Hessian",
+            &[("N", size)],
+            &[&name],
+            &[],
+        );
+    }
+}
+
+#[test]
 fn large_products_in_every_layout() {
     // Past the sizes at which a product gets tiles of its own, columns of one call and a deep left operand.
     for (rows, columns, depth) in [(150, 530, 130), (70, 40, 1100), (2060, 33, 40)] {
@@ -40,6 +85,12 @@ fn large_products_in_every_layout() {
             agrees(text, &sizes, &["Y"]);
         }
     }
+    // Rows of the product that are two axes of its target.
+    agrees(
+        "A[L, K]; B[L, I, J]\nY[i, j, k] = sum[l](A[l, k] * B[l, i, j])",
+        &[("L", 40), ("K", 40), ("I", 41), ("J", 42)],
+        &["Y"],
+    );
     agrees_after_update(
         "W[N, M]; X[S, M]; D[S, N]; r[]\nV = W - r * (D.T @ X)",
         &[("N", 140), ("M", 90), ("S", 600)],
