@@ -1,5 +1,7 @@
 //! Plans against the calculus' plain evaluator: written programs that cover each kind of statement.
 
+use std::fmt::Write as _;
+
 use backprove_calculus::derivation::{Order, derivative};
 
 use crate::oracle::{agrees, agrees_after_update, compare, program};
@@ -49,10 +51,10 @@ fn a_hessian_of_many_layers() {
     let mut text = "x[N]; t[N]".to_owned();
     let mut before = "x".to_owned();
     for layer in 1..=4 {
-        text.push_str(&format!("; W{layer}[N, N]"));
+        let _ = write!(text, "; W{layer}[N, N]");
     }
     for layer in 1..=4 {
-        text.push_str(&format!("\nH{layer} = tanh(W{layer} @ {before})"));
+        let _ = write!(text, "\nH{layer} = tanh(W{layer} @ {before})");
         before = format!("H{layer}");
     }
     text.push_str("\nL = sum(t * H4)");
