@@ -76,7 +76,7 @@ const CALL_COLUMNS: usize = 512;
 /// Depth of one call where the left operand is laid out anew.
 const CALL_DEPTH: usize = 512;
 
-/// Elements of scratch space that so many rows of a product need for its left operand.
+/// Elements of scratch space that so many rows of a product need for the operand that is laid out anew.
 pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     if product.is_small() {
         return product.shape[1] * product.shape[2];

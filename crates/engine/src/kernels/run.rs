@@ -48,8 +48,8 @@ struct Workspace<T> {
     /// Strips of the arrays that nothing outside a task reads.
     locals: Aligned<T>,
     loops: Scratch<T>,
-    /// The left operand of a product, laid out anew.
-    left: Vec<T>,
+    /// An operand of a product, laid out anew.
+    operand: Vec<T>,
 }
 
 impl<T: Real> Scratches<T> {
@@ -67,7 +67,7 @@ impl<T: Real> Scratches<T> {
             })
         };
         let tasks = stages.iter().flat_map(|stage| &stage.tasks);
-        let left = tasks.flat_map(|task| {
+        let operand = tasks.flat_map(|task| {
             kernels[task.kernels.clone()]
                 .iter()
                 .map(|kernel| match kernel {
@@ -75,12 +75,12 @@ impl<T: Real> Scratches<T> {
                     Kernel::Loop(_) | Kernel::Dense(_) => 0,
                 })
         });
-        let left = left.max().unwrap_or(0);
+        let operand = operand.max().unwrap_or(0);
         let workspace = |_| {
             Mutex::new(Workspace {
                 locals: Aligned::new(locals),
                 loops: Scratch::new(loops()),
-                left: vec![T::ZERO; left],
+                operand: vec![T::ZERO; operand],
             })
         };
         Self((0..threads).map(workspace).collect())
@@ -93,7 +93,7 @@ impl<T: Real> Scratches<T> {
             let workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
             size_of_val(workspace.locals.elements())
                 + workspace.loops.bytes()
-                + size_of_val(&*workspace.left)
+                + size_of_val(&*workspace.operand)
         })
     }
 }
@@ -219,7 +219,7 @@ impl<T: Real> Arena<T> {
             let Workspace {
                 locals,
                 loops,
-                left,
+                operand,
             } = &mut *workspace;
             let memory = Memory {
                 arena: shared.address(),
@@ -237,7 +237,7 @@ impl<T: Real> Arena<T> {
                     watch.watch(number, || unsafe {
                         match &kernels[number] {
                             Kernel::Product(product) => {
-                                product::run(product, memory, left.as_mut_ptr(), &part);
+                                product::run(product, memory, operand.as_mut_ptr(), &part);
                             }
                             Kernel::Loop(ready) => {
                                 ready.run(memory, part.rows.start, part.rows.end, loops);

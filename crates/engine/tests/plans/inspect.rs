@@ -7,24 +7,7 @@ use backprove_engine::{KernelKind, Plan, Report, Role};
 
 use super::oracle::program;
 
-const STEP: &str = "
-X[S, D]; t[S]: labels(C); r[]; W1[H, D]; b1[H]; W2[C, H]; b2[C]
-Z1 = X @ W1.T + b1
-A1 = tanh(Z1)
-Z2 = A1 @ W2.T + b2
-n = logsumexp(Z2, axis=1)
-L = sum[s](n[s] - Z2[s, t[s]]) / S
-dZ2 = (softmax(Z2, axis=1) - one_hot(t, C)) / S
-dW2 = dZ2.T @ A1
-db2 = dZ2.sum(axis=0)
-dZ1 = (dZ2 @ W2) * (1 - A1 * A1)
-dW1 = dZ1.T @ X
-db1 = dZ1.sum(axis=0)
-V1 = W1 - r * dW1
-V2 = W2 - r * dW2
-v1 = b1 - r * db1
-v2 = b2 - r * db2
-";
+const STEP: &str = include_str!("../step.txt");
 
 const UPDATES: [(&str, &str); 4] = [("W1", "V1"), ("W2", "V2"), ("b1", "v1"), ("b2", "v2")];
 
