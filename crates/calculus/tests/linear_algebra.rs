@@ -1,17 +1,10 @@
 //! Functions of matrices: every step and every result is judged by the oracle, and has a matrix form.
 
-use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
-use backprove_calculus::{
-    Program, Tensor, canonical, derivation, elaborate, elaborate_expression, notation,
-};
+mod program;
 
-fn program(text: &str) -> Program {
-    let parsed = backprove_syntax::parse(text);
-    assert_eq!(parsed.diagnostics, [], "{text}");
-    let elaborated = elaborate(&parsed.program);
-    assert_eq!(elaborated.diagnostics, [], "{text}");
-    elaborated.program
-}
+use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
+use backprove_calculus::{Program, Tensor, canonical, derivation, elaborate_expression, notation};
+use program::program;
 
 /// Derives `text` by `wrt`, checks all of it, and asserts that every result has a matrix form.
 fn check(text: &str, wrt: &[&str]) {

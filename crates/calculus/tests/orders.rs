@@ -1,19 +1,14 @@
 //! Derivatives of every order, judged by the oracle: every step replays and keeps its value, every result agrees with
 //! differences of what it is the derivative of, and Hessians with second differences of the primal.
 
+mod program;
+
 use backprove_calculus::check::{
     Checker, ForwardClaim, SecondClaim, Verdict, check_forward, check_second, forward_context,
 };
 use backprove_calculus::derivation::{derivative, jacobian};
-use backprove_calculus::{Derivative, Forward, Order, Program, Tensor, elaborate};
-
-fn program(text: &str) -> Program {
-    let parsed = backprove_syntax::parse(text);
-    assert_eq!(parsed.diagnostics, [], "{text}");
-    let elaborated = elaborate(&parsed.program);
-    assert_eq!(elaborated.diagnostics, [], "{text}");
-    elaborated.program
-}
+use backprove_calculus::{Derivative, Forward, Order, Program, Tensor};
+use program::program;
 
 fn variables(program: &Program) -> Vec<Tensor> {
     let inputs = program.inputs.iter();

@@ -1,6 +1,8 @@
 //! Affine positions, slices, comprehensions and arrangements: every step and every gradient is judged by the oracle, and
 //! what is printed reads back as what it was.
 
+mod program;
+
 use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
 use backprove_calculus::{
     Equation, Expr, Node, Program, Tensor, canonical, derivation, elaborate_definition,
@@ -8,12 +10,7 @@ use backprove_calculus::{
 };
 use backprove_syntax::Span;
 use backprove_syntax::tree::{Definition, Name, Program as Tree, Statement};
-
-fn program(text: &str) -> Program {
-    let elaborated = elaborate_text(text);
-    assert_eq!(elaborated.diagnostics, [], "{text}");
-    elaborated.program
-}
+use program::program;
 
 /// The equation in index notation reads back as itself.
 fn reads_back(equation: &Equation, program: &Program, extra: &[Tensor]) {

@@ -1,15 +1,10 @@
 //! Every step and every result of the derivations of whole programs, judged by the oracle.
 
-use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
-use backprove_calculus::{Program, Tensor, derivation, elaborate};
+mod program;
 
-fn program(text: &str) -> Program {
-    let parsed = backprove_syntax::parse(text);
-    assert_eq!(parsed.diagnostics, [], "{text}");
-    let elaborated = elaborate(&parsed.program);
-    assert_eq!(elaborated.diagnostics, [], "{text}");
-    elaborated.program
-}
+use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
+use backprove_calculus::{Tensor, derivation};
+use program::program;
 
 fn check(text: &str) {
     let program = program(text);
