@@ -53,3 +53,23 @@ fn nested_and_flat_sums_are_equal() {
     assert!(!alike(&nested, &flat));
     assert!(equal(&nested, &flat));
 }
+
+#[test]
+fn long_sums_are_compared_on_a_small_stack() {
+    let compared = std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(|| {
+            let terms = |reversed: bool| {
+                let (p, x) = (index(), tensor("x", 1));
+                let term = |power: i64| at(&x, &[&p]).power(Expr::integer(power));
+                let mut terms: Vec<Expr> = (2..800).map(term).collect();
+                if reversed {
+                    terms.reverse();
+                }
+                Expr::sum(std::slice::from_ref(&p), Expr::addition(terms))
+            };
+            alike(&terms(false), &terms(true))
+        })
+        .map(std::thread::JoinHandle::join);
+    assert!(matches!(compared, Ok(Ok(true))));
+}
