@@ -22,6 +22,7 @@ mod problem;
 mod verification;
 
 pub mod claim;
+pub mod diagnostics;
 pub mod json;
 pub mod planning;
 pub mod report;

@@ -2,12 +2,13 @@
 //! in terms of what the user typed. It must never decide what to print.
 
 use backprove::calculus::{self, Derivative, Gradient};
+use backprove::diagnostics::Source;
 use backprove::syntax::{Diagnostic, parse};
 use backprove::{Diagnosed, Problem};
 
 use crate::arguments::Program;
 use crate::effort::affordable;
-use crate::source::{Source, path_instead};
+use crate::source::{self, path_instead};
 use crate::stop::Stop;
 
 /// A program and what to derive of it.
@@ -33,7 +34,7 @@ impl Asked {
                 return Err(Stop::diagnosed(diagnostics, source));
             }
         }
-        let source = Source::read(&options.source, declarations)?;
+        let source = source::read(&options.source, declarations)?;
         let read = Problem::read(source.text());
         let problem = read.map_err(|diagnosed| {
             path_instead(&options.source).map_or_else(|| about(diagnosed, &source), Stop::wrong)

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use backprove::diagnostics;
 use backprove::syntax::Diagnostic;
 use backprove::typeset::document::{Block, Document, html, latex, markdown};
 use backprove::typeset::inline::Prose;
@@ -15,7 +16,7 @@ use crate::arguments::{
 };
 use crate::asked::Asked;
 use crate::stop::{Status, Stop};
-use crate::{diagnostics, misuse, orientation, output, planning, training};
+use crate::{misuse, orientation, output, planning, training};
 
 /// Carries out a command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {

@@ -4,7 +4,6 @@
 mod arguments;
 mod asked;
 mod command;
-mod diagnostics;
 mod effort;
 mod misuse;
 mod orientation;

@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read};
-use std::ops::Range;
 use std::path::Path;
 
+use backprove::diagnostics::Source;
 use backprove::syntax::Diagnostic;
 
 use crate::stop::Stop;
@@ -14,64 +14,15 @@ use crate::stop::Stop;
 /// never ends, from filling the memory.
 const LIMIT: u64 = 4 << 20;
 
-/// A program's text and where each part of it stood before.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    text: String,
-    parts: Vec<Part>,
-}
-
-/// A part of the text as the user wrote it.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// What to call the place: a path, or the argument.
-    pub name: String,
-    /// The bytes of the text that it takes.
-    pub range: Range<usize>,
-}
-
-impl Source {
-    /// A text that stands by itself.
-    pub fn named(name: impl Into<String>, text: impl Into<String>) -> Self {
-        let mut source = Self::default();
-        source.push(name.into(), &text.into());
-        source
+/// Reads what the argument SOURCE and the option `--where` say.
+pub fn read(argument: &str, declarations: Option<&str>) -> Result<Source, Stop> {
+    let (name, text) = body(argument)?;
+    let mut source = Source::default();
+    if let Some(declarations) = declarations {
+        source.push("--where", declarations);
     }
-
-    /// Reads what the argument SOURCE and the option `--where` say.
-    pub fn read(argument: &str, declarations: Option<&str>) -> Result<Self, Stop> {
-        let (name, text) = body(argument)?;
-        let mut source = Self::default();
-        if let Some(declarations) = declarations {
-            source.push("--where".to_owned(), declarations);
-        }
-        source.push(name, &text);
-        Ok(source)
-    }
-
-    /// The whole text.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The part that holds the byte at `offset`, or the last one.
-    pub fn part_at(&self, offset: usize) -> Option<&Part> {
-        let holds = |part: &&Part| offset <= part.range.end;
-        self.parts.iter().find(holds).or(self.parts.last())
-    }
-
-    fn push(&mut self, name: String, text: &str) {
-        // A line end keeps a comment, or a statement without one, from running into the next part.
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        // The mark that some editors put at the start of a file says nothing and has no place.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let start = self.text.len();
-        self.text.push_str(text);
-        let range = start..self.text.len();
-        self.parts.push(Part { name, range });
-    }
+    source.push(name, &text);
+    Ok(source)
 }
 
 /// Whether an argument is a path and never a text.

@@ -3,9 +3,8 @@
 
 use std::process::ExitCode;
 
+use backprove::diagnostics::Source;
 use backprove::syntax::Diagnostic;
-
-use crate::source::Source;
 
 /// The exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

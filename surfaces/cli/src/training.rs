@@ -25,9 +25,8 @@ use backprove::{Problem, Verification, training};
 use self::arguments::{Evaluate, Hidden, Predict, Train};
 use self::progress::Progress;
 use crate::arguments::{Color, SEED};
-use crate::output;
-use crate::source::Source;
 use crate::stop::{Status, Stop};
+use crate::{output, source};
 
 /// Confusion matrices of more classes do not fit a terminal; the report shows them.
 const MOST_COLUMNS: usize = 16;
@@ -152,7 +151,7 @@ fn network(options: &Train) -> Result<(Network, Vec<usize>), Stop> {
         let network = Network::mlp(hidden.len(), &options.activation);
         return Ok((network.map_err(|error| stopped(&error))?, hidden));
     };
-    let source = Source::read(model, None)?;
+    let source = source::read(model, None)?;
     let problem = Problem::read(source.text())
         .map_err(|diagnosed| Stop::diagnosed(diagnosed.diagnostics, source))?;
     let network = Network::of(problem.source(), problem.program().clone());

@@ -1,19 +1,77 @@
-//! Draws diagnostics the way a compiler does. It decides how they look and where their places are
-//! in what the user typed; what they say comes from the library.
+//! Draws diagnostics the way a compiler does, for every surface. It decides how they look and where their places are
+//! in what the user typed; what they say comes from elsewhere, and it must never parse anything.
 
 use std::ops::Range;
 
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str,
 };
-use backprove::syntax::{Diagnostic, Edit, Help, Span};
+use backprove_syntax::{Diagnostic, Edit, Help, Span};
 
-use crate::source::{Part, Source};
+/// A program's text and where each part of it stood before.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    text: String,
+    parts: Vec<Part>,
+}
+
+/// A part of the text as the user wrote it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What to call the place: a path, or the argument.
+    pub name: String,
+    /// The bytes of the text that it takes.
+    pub range: Range<usize>,
+}
+
+impl Source {
+    /// A text that stands by itself.
+    pub fn named(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let mut source = Self::default();
+        source.push(name, &text.into());
+        source
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The part that holds the byte at `offset`, or the last one.
+    pub fn part_at(&self, offset: usize) -> Option<&Part> {
+        let holds = |part: &&Part| offset <= part.range.end;
+        self.parts.iter().find(holds).or(self.parts.last())
+    }
+
+    /// Adds a part below the others.
+    pub fn push(&mut self, name: impl Into<String>, text: &str) {
+        // A line end keeps a comment, or a statement without one, from running into the next part.
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        // The mark that some editors put at the start of a file says nothing and has no place.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let start = self.text.len();
+        self.text.push_str(text);
+        let range = start..self.text.len();
+        let name = name.into();
+        self.parts.push(Part { name, range });
+    }
+}
 
 /// Lines longer than this are not repeated with an edit in them.
 const LONG: usize = 400;
 
 /// The diagnostics as text, an empty line between any two.
+///
+/// ```
+/// use backprove::Problem;
+/// use backprove::diagnostics::{Source, draw};
+/// let source = Source::named("layer", "X[S, M]; W[N, M]\nY = X @ W");
+/// let diagnosed = Problem::read(source.text()).unwrap_err();
+/// let drawn = draw(&diagnosed.diagnostics, &source, 80, false);
+/// assert!(drawn.contains("layer:2:7"), "{drawn}");
+/// ```
 pub fn draw(diagnostics: &[Diagnostic], source: &Source, columns: usize, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
