@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("surfaces/cli", &["backprove"]),
+    ("surfaces/python", &["backprove"]),
     ("xtask", &[]),
 ];
 

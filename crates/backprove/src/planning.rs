@@ -1,16 +1,20 @@
 //! What can be planned of a program, at which sizes, and how long it takes. How a plan is made and run is the engine's
 //! business; what is said of it, the reports'.
 
+mod shapes;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use backprove_calculus::reference::Sizes;
 use backprove_calculus::sample::{Region, floats, size_sets};
-use backprove_calculus::{Derivative, Dim, Fact, Gradient, Program, Tensor};
+use backprove_calculus::{Derivative, Dim, Equation, Fact, Gradient, Program, Tensor};
 use backprove_engine::{Peak, Plan, Real, Timing};
 use backprove_nn::network::Network;
 use backprove_nn::optim::Step;
 use backprove_syntax::Diagnostic;
+
+use crate::{Diagnosed, Problem};
 
 /// A program and what is wanted of it.
 ///
@@ -81,6 +85,88 @@ impl Subject {
         }
     }
 
+    /// The diagonals of the Hessians by each variable and itself, named by the Hessians; no Hessian is written out.
+    ///
+    /// ```
+    /// use backprove::Problem;
+    /// use backprove::calculus::Order;
+    /// use backprove::planning::Subject;
+    /// let problem = Problem::read("A[N, N]; x[N]\nq = x @ A @ x")?;
+    /// let diagonal = Subject::diagonal(&problem.derivative(&["x"], Order::Hessian)?);
+    /// let mut plan = diagonal.plan::<f64>(&diagonal.bind(&[("N".into(), 2)]).unwrap(), 1).unwrap();
+    /// plan.set("A", &[1.0, 2.0, 3.0, 4.0]).unwrap();
+    /// plan.run();
+    /// assert_eq!(plan.get(&diagonal.outputs()[0]).unwrap(), &[2.0, 8.0]);
+    /// # Ok::<(), backprove::Diagnosed>(())
+    /// ```
+    pub fn diagonal(derivative: &Derivative) -> Self {
+        let mut program = derivative.program();
+        let mut outputs = Vec::new();
+        for outcome in derivative.outcomes() {
+            let [first, second] = outcome.wrt[..] else {
+                continue;
+            };
+            if first != second {
+                continue;
+            }
+            let partial = outcome.partial;
+            let opposite = partial
+                .columns
+                .iter()
+                .cloned()
+                .zip(partial.rows.iter().cloned());
+            let body = partial.result().substitute(&opposite.collect());
+            let name = program.free_name(partial.target.name());
+            program.equations.push(Equation {
+                target: Tensor::new(name.clone(), first.dims().to_vec()),
+                indices: partial.rows.clone(),
+                body,
+                matrix: None,
+            });
+            outputs.push(name);
+        }
+        Self::of(program, outputs)
+    }
+
+    /// The loss, and updates of inputs that are computed from the gradients: `text` declares what it needs of the program, the
+    /// gradients by their names, and anything of its own; `updates` pairs an input with the definition whose value it takes.
+    /// Fails where the text is wrong.
+    pub fn updated(
+        gradient: &Gradient,
+        text: &str,
+        updates: Vec<(String, String)>,
+    ) -> Result<Self, Diagnosed> {
+        let mut subject = Self::forward(&gradient.forward);
+        subject.program = gradient.program();
+        let further = Problem::read(text)?;
+        let further = further.program();
+        let new = further.inputs.iter();
+        let new = new.filter(|tensor| subject.program.tensor(tensor.name()).is_none());
+        let new: Vec<Tensor> = new.cloned().collect();
+        subject.program.inputs.extend(new);
+        subject
+            .program
+            .equations
+            .extend(further.equations.iter().cloned());
+        subject.updates = updates;
+        Ok(subject)
+    }
+
+    /// What the program takes, in order of declaration.
+    pub fn inputs(&self) -> &[Tensor] {
+        &self.program.inputs
+    }
+
+    /// The names of what it computes: the value first, then what was derived, in the order in which it was asked for.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// Pairs of an input and the definition whose value it takes at the end of a run.
+    pub fn updates(&self) -> &[(String, String)] {
+        &self.updates
+    }
+
     fn of(program: Program, outputs: Vec<String>) -> Self {
         Self {
             program,
@@ -107,6 +193,27 @@ impl Subject {
         let [all, _] = size_sets(&self.program);
         all.iter().for_each(|(name, _)| add(name));
         names
+    }
+
+    /// The sizes that the inputs' shapes and `given` ones say. Fails as [`Self::bind`], and where shapes do not fit the
+    /// declarations or each other.
+    pub fn bind_shapes(
+        &self,
+        shapes: &[(&str, &[usize])],
+        given: &[(String, usize)],
+    ) -> Result<HashMap<String, usize>, Diagnostic> {
+        let tensors = shapes.iter().filter_map(|(name, shape)| {
+            let tensor = self
+                .program
+                .inputs
+                .iter()
+                .find(|tensor| tensor.name() == *name)?;
+            Some((tensor, *shape))
+        });
+        let found = shapes::sizes(&tensors.collect::<Vec<_>>())?;
+        let mut all = given.to_vec();
+        all.extend(found);
+        self.bind(&all)
     }
 
     /// The sizes by name. Fails where one is missing, and for a name that the program does not have or that has two values.
@@ -199,7 +306,7 @@ impl Subject {
         sizes: &HashMap<String, usize>,
         seed: u64,
     ) -> Result<Measured, Diagnostic> {
-        let inputs = self.inputs::<T>(sizes, seed)?;
+        let inputs = self.random_inputs::<T>(sizes, seed)?;
         for (name, values) in &inputs {
             plan.set(name, values).map_err(|error| refused(&error))?;
         }
@@ -223,7 +330,7 @@ impl Subject {
         Ok(Measured::of(&runs, Peak::measure::<T>()))
     }
 
-    fn inputs<T: Real>(
+    fn random_inputs<T: Real>(
         &self,
         sizes: &HashMap<String, usize>,
         seed: u64,

@@ -34,8 +34,8 @@ pub struct Diagnosed {
     pub refused: bool,
 }
 
-/// What the language has and this version cannot do: the text is right, so it is refused.
-const NOT_YET_SUPPORTED: &str = "not-yet-supported";
+/// What the language knows and this version cannot do, or has no derivative: the text is right, so it is refused.
+const REFUSALS: [&str; 2] = ["not-yet-supported", "refused"];
 
 impl Problem {
     /// Reads a program.
@@ -52,7 +52,7 @@ impl Problem {
                 });
             }
         }
-        let understood = |diagnostic: &Diagnostic| diagnostic.slug == NOT_YET_SUPPORTED;
+        let understood = |diagnostic: &Diagnostic| REFUSALS.contains(&diagnostic.slug);
         Err(Diagnosed {
             source: source.to_owned(),
             refused: diagnostics.iter().all(understood),

@@ -1,0 +1,547 @@
+"""scikit-learn estimators whose training steps are derived programs, run by the engine.
+
+>>> from sklearn.datasets import load_digits
+>>> from sklearn.model_selection import train_test_split
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.preprocessing import StandardScaler
+>>> from backprove.sklearn import MLPClassifier
+>>> X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
+>>> model = make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=30, random_state=0)).fit(X, y)
+>>> bool(model.score(X_test, y_test) > 0.95)
+True
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from ._function import Function, _threads, compile
+from ._source import problem
+
+__all__ = ["MLPClassifier", "MLPRegressor"]
+
+# scikit-learn's names of activations; every other name is a function of the language.
+_ACTIVATIONS = {"identity": "{}", "logistic": "sigmoid({})"}
+_LOSSES = {
+    "softmax": ("t[S]: labels({last})", "cross_entropy({z}, t)"),
+    # -(y log p + (1 - y) log(1 - p)) of the logistic p of z, without overflow.
+    "logistic": ("Y[S, {last}]: constant", "sum(softplus({z}) - Y * {z}) / S"),
+    "squared": ("Y[S, {last}]: constant", "sum(({z} - Y)**2) / (2 * S)"),
+}
+_PROBABILITIES = {"softmax": "softmax({z}, axis=1)", "logistic": "sigmoid({z})", "squared": "1 * {z}"}
+
+
+def _layers(count: int) -> tuple[list[str], list[str]]:
+    """The names of the weights and of the biases."""
+    return [f"W{layer + 1}" for layer in range(count)], [f"b{layer + 1}" for layer in range(count)]
+
+
+def _declared(count: int) -> dict[str, str]:
+    """The shapes of weights and biases: weights are input × output, as in scikit-learn."""
+    shapes = {}
+    for layer, (weight, bias) in enumerate(zip(*_layers(count), strict=True)):
+        shapes[weight], shapes[bias] = f"D{layer}, D{layer + 1}", f"D{layer + 1}"
+    return shapes
+
+
+def _scores(count: int, activation: str) -> tuple[str, str]:
+    """The definitions from X to the scores, and the scores' name."""
+    lines, values = [], "X"
+    form = _ACTIVATIONS.get(activation, f"{activation}({{}})")
+    for layer in range(1, count + 1):
+        lines.append(f"Z{layer} = {values} @ W{layer} + b{layer}")
+        if layer < count:
+            lines.append(f"A{layer} = {form.format(f'Z{layer}')}" if form != "{}" else "")
+            values = f"A{layer}" if form != "{}" else f"Z{layer}"
+    return "\n".join(filter(None, lines)), f"Z{count}"
+
+
+def _inputs(count: int) -> str:
+    return "\n".join(["X[S, D0]: constant", *(f"{name}[{shape}]" for name, shape in _declared(count).items())])
+
+
+def _objective(count: int, activation: str, loss: str) -> str:
+    definitions, z = _scores(count, activation)
+    target, value = _LOSSES[loss]
+    squares = " + ".join(f"sum({weight}**2)" for weight in _layers(count)[0])
+    return (
+        f"{_inputs(count)}\n{target.format(last=f'D{count}')}\nalpha[]: constant\n{definitions}\n"
+        f"L = {value.format(z=z)} + alpha * ({squares}) / (2 * S)"
+    )
+
+
+@lru_cache(maxsize=32)
+def _prediction(count: int, activation: str, loss: str, threads: int) -> Function:
+    definitions, z = _scores(count, activation)
+    return compile(f"{_inputs(count)}\n{definitions}\nP = {_PROBABILITIES[loss].format(z=z)}", threads=threads)
+
+
+@lru_cache(maxsize=32)
+def _gradients(count: int, activation: str, loss: str, threads: int) -> Function:
+    return compile(_objective(count, activation, loss), threads=threads)
+
+
+def _updates(count: int, solver: str, nesterov: bool) -> tuple[str, list[tuple[str, str]], list[str]]:
+    """The text of a solver's updates, which input takes which definition, and the names of its state."""
+    declarations, lines, pairs, states = ["lr[]; mu[]; beta1[]; beta2[]; epsilon[]; step[]"], [], [], []
+    if solver == "adam":
+        # Kingma and Ba (2015), section 2: the corrections of both moments in the rate.
+        lines.append("rate = lr * sqrt(1 - beta2**step) / (1 - beta1**step)\nstep_next = step + 1")
+        pairs.append(("step", "step_next"))
+    for name, shape in _declared(count).items():
+        declarations.append(f"{name}[{shape}]; d{name}[{shape}]")
+        if solver == "adam":
+            declarations.append(f"m_{name}[{shape}]; v_{name}[{shape}]")
+            lines.append(
+                f"m_{name}_next = beta1 * m_{name} + (1 - beta1) * d{name}\n"
+                f"v_{name}_next = beta2 * v_{name} + (1 - beta2) * d{name}**2\n"
+                f"{name}_next = {name} - rate * m_{name}_next / (sqrt(v_{name}_next) + epsilon)"
+            )
+            own = [f"m_{name}", f"v_{name}"]
+        else:
+            declarations.append(f"v_{name}[{shape}]")
+            change = f"mu * v_{name}_next - lr * d{name}" if nesterov else f"v_{name}_next"
+            lines.append(f"v_{name}_next = mu * v_{name} - lr * d{name}\n{name}_next = {name} + {change}")
+            own = [f"v_{name}"]
+        states += own
+        pairs += [(state, f"{state}_next") for state in [*own, name]]
+    return "\n".join(declarations + lines), pairs, states
+
+
+class _Perceptron(BaseEstimator):
+    """What both estimators share: parameters, training and prediction."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        n_threads=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.n_threads = n_threads
+
+    # What the two estimators have of their own
+
+    def _read_targets(self, y, first: bool):
+        """The targets as numbers, and the loss; sets what describes the targets when it is the `first` time."""
+        raise NotImplementedError
+
+    def _default_score(self, X, targets) -> float:
+        """The score that early stopping goes by."""
+        raise NotImplementedError
+
+    # Fitting
+
+    def fit(self, X, y):
+        """Trains the network on `X` (samples × features) and `y`.
+
+        `loss_curve_` has one loss for each epoch, `coefs_` and `intercepts_` the parameters.
+        """
+        return self._fit(X, y, incremental=False)
+
+    def _fit(self, X, y, incremental: bool):
+        self._check()
+        first = not hasattr(self, "coefs_") or not (incremental or self.warm_start)
+        X, y = validate_data(
+            self, X, y, reset=first, multi_output=True, dtype=(np.float64, np.float32), accept_sparse=False, y_numeric=False
+        )
+        targets, loss = self._read_targets(y, first)
+        random = getattr(self, "_random_state", None)
+        if first or random is None:
+            random = self._random_state = check_random_state(self.random_state)
+        if first:
+            outputs = targets.shape[1] if targets.ndim == 2 else len(self.classes_)
+            self._begin(X, outputs, loss, random)
+        count = len(self.coefs_)
+        # What is kept of an earlier run belongs to its precision.
+        self.coefs_ = [coef.astype(X.dtype, copy=False) for coef in self.coefs_]
+        self.intercepts_ = [intercept.astype(X.dtype, copy=False) for intercept in self.intercepts_]
+        if self.solver == "lbfgs":
+            self._fit_whole(X, targets, loss, count)
+        else:
+            self._fit_steps(X, targets, loss, count, random, incremental, first)
+        if not all(np.isfinite(value).all() for value in self.coefs_ + self.intercepts_):
+            raise ValueError("the weights are no longer finite; scaled features or a smaller `learning_rate_init` usually help")
+        return self
+
+    def _begin(self, X, outputs: int, loss: str, random):
+        hidden = self.hidden_layer_sizes
+        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+        units = [X.shape[1], *hidden, outputs]
+        self.n_layers_, self.n_outputs_ = len(units), outputs
+        self.out_activation_ = {"squared": "identity"}.get(loss, loss)
+        self._loss = loss
+        self.t_, self.n_iter_ = 0, 0
+        self.loss_curve_, self._no_improvement = [], 0
+        self.best_loss_, self.validation_scores_, self.best_validation_score_ = np.inf, None, None
+        if self.early_stopping:
+            self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
+        self._state, self._stepper = {}, None
+        self.coefs_, self.intercepts_ = [], []
+        # Glorot and Bengio (2010), equation 16; a third of the variance for the logistic function, as scikit-learn draws it.
+        factor = 2.0 if self.activation == "logistic" else 6.0
+        for fan_in, fan_out in zip(units, units[1:], strict=False):
+            bound = np.sqrt(factor / (fan_in + fan_out))
+            self.coefs_.append(random.uniform(-bound, bound, (fan_in, fan_out)).astype(X.dtype))
+            self.intercepts_.append(random.uniform(-bound, bound, fan_out).astype(X.dtype))
+
+    def _fit_whole(self, X, targets, loss: str, count: int):
+        from scipy.optimize import minimize
+
+        gradients = _gradients(count, self.activation, loss, self._thread_count())
+        names = list(_declared(count))
+        shapes = [value.shape for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+
+        def unpacked(flat):
+            return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
+
+        target = {"t" if loss == "softmax" else "Y": targets}
+
+        def objective(flat):
+            values = dict(zip(names, unpacked(flat.astype(X.dtype, copy=False)), strict=True))
+            value, derived = gradients.value_and_gradient(X=X, alpha=float(self.alpha), **target, **values)
+            return float(value), np.concatenate([derived[name].ravel() for name in names]).astype(float)
+
+        start = [value.ravel() for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
+        options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
+        found = minimize(objective, np.concatenate(start).astype(float), jac=True, method="L-BFGS-B", options=options)
+        values = [value.astype(X.dtype) for value in unpacked(found.x)]
+        self.coefs_, self.intercepts_ = values[0::2], values[1::2]
+        self.loss_, self.n_iter_ = float(found.fun), int(found.nit)
+        self.loss_curve_.append(self.loss_)
+        if found.status == 1:
+            warnings.warn(f"L-BFGS did not converge in {self.n_iter_} iterations; more of them (`max_iter`) may help", ConvergenceWarning, stacklevel=4)
+
+    def _fit_steps(self, X, targets, loss: str, count: int, random, incremental: bool, first: bool):
+        if self.early_stopping and not incremental:
+            stratify = targets if targets.ndim == 1 else None
+            X, X_held, targets, held = train_test_split(
+                X, targets, random_state=random, test_size=self.validation_fraction, stratify=stratify
+            )
+        samples = len(X)
+        batch = min(200, samples) if self.batch_size == "auto" else min(int(self.batch_size), samples)
+        if self.batch_size != "auto" and self.batch_size > samples:
+            warnings.warn(f"`batch_size` {self.batch_size} is above the number of samples, {samples}", stacklevel=4)
+        stepper = self._prepared(X.dtype, loss, count, continued=incremental or not first)
+        rate = float(self.learning_rate_init) if first or not incremental else getattr(self, "_rate", self.learning_rate_init)
+        arrays = {"X": np.ascontiguousarray(X), "t" if loss == "softmax" else "Y": np.ascontiguousarray(targets)}
+        best = None
+        self._no_improvement = 0 if not incremental else self._no_improvement
+        epochs = 1 if incremental else self.max_iter
+        for epoch in range(epochs):
+            stepper.set("lr", np.array([rate], X.dtype))
+            order = random.permutation(samples) if self.shuffle else np.arange(samples)
+            self.loss_ = stepper.epoch(arrays, order.astype(np.int64), batch) / samples
+            self.t_ += samples
+            self.n_iter_ += 1
+            self.loss_curve_.append(self.loss_)
+            if self.verbose:
+                print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+            if not np.isfinite(self.loss_):
+                raise ValueError(
+                    f"the loss became {self.loss_} in iteration {self.n_iter_}; scaled features or a smaller `learning_rate_init` usually help"
+                )
+            held_out = None
+            if self.early_stopping and not incremental:
+                self._collect(stepper, count)
+                held_out = self._default_score(X_held, held)
+                self.validation_scores_.append(held_out)
+                if self.verbose:
+                    print(f"Validation score: {held_out:f}")
+            if self._improved(held_out) and held_out is not None:
+                best = [value.copy() for value in self.coefs_], [value.copy() for value in self.intercepts_]
+            if self.learning_rate == "invscaling" and self.solver == "sgd":
+                rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+            if not incremental and self._no_improvement > self.n_iter_no_change:
+                if self.learning_rate == "adaptive" and self.solver == "sgd" and rate > 1e-6:
+                    rate, self._no_improvement = rate / 5, 0
+                else:
+                    break
+        else:
+            if not incremental:
+                message = f"training did not converge in {self.max_iter} iterations; more of them (`max_iter`) may help"
+                warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        self._rate = rate
+        self._collect(stepper, count)
+        if best is not None:
+            self.coefs_, self.intercepts_ = best
+
+    def _prepared(self, dtype, loss: str, count: int, continued: bool):
+        """The stepper with the present parameters and state."""
+        text, pairs, states = _updates(count, self.solver, self.nesterovs_momentum and self.momentum > 0)
+        names = _declared(count)
+        key = (count, self.activation, loss, self.solver, np.dtype(dtype).name, text, self._thread_count())
+        if getattr(self, "_stepper", None) is None or self._stepper[0] != key:
+            units = [coef.shape[0] for coef in self.coefs_] + [self.coefs_[-1].shape[1]]
+            sizes = [(f"D{layer}", int(unit)) for layer, unit in enumerate(units)]
+            objective = problem(_objective(count, self.activation, loss), {})
+            double = np.dtype(dtype) == np.float64
+            stepper = objective.stepper(list(names), text, pairs, sizes, "S", self._thread_count(), double)
+            self._stepper = (key, stepper)
+        stepper = self._stepper[1]
+        state = self._state if continued else {}
+        values = dict(zip(names, [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair], strict=True))
+        shapes = dict(values)
+        for name in states:
+            values[name] = state.get(name, np.zeros(shapes[name.split("_", 1)[1]].size, dtype))
+        numbers = {
+            "alpha": self.alpha, "lr": self.learning_rate_init, "mu": self.momentum, "beta1": self.beta_1,
+            "beta2": self.beta_2, "epsilon": self.epsilon, "step": state.get("step", [1.0])[0],
+        }  # fmt: skip
+        used = {"adam": ("alpha", "lr", "beta1", "beta2", "epsilon", "step"), "sgd": ("alpha", "lr", "mu")}[self.solver]
+        values |= {name: np.array([numbers[name]], dtype) for name in used}
+        for name, value in values.items():
+            stepper.set(name, np.asarray(value, dtype))
+        self._states = states + (["step"] if self.solver == "adam" else [])
+        return stepper
+
+    def _collect(self, stepper, count: int):
+        """Takes the parameters and the solver's state from the stepper."""
+        weights, biases = _layers(count)
+        self.coefs_ = [stepper.get(name).reshape(coef.shape) for name, coef in zip(weights, self.coefs_, strict=True)]
+        self.intercepts_ = [stepper.get(name) for name in biases]
+        self._state = {name: stepper.get(name) for name in self._states}
+
+    def _improved(self, held_out) -> bool:
+        """Counts epochs without improvement by `tol`; whether this one is the best so far."""
+        if held_out is not None:
+            self._no_improvement = 0 if held_out >= self.best_validation_score_ + self.tol else self._no_improvement + 1
+            better = held_out > self.best_validation_score_
+            self.best_validation_score_ = max(held_out, self.best_validation_score_)
+            return better
+        best = np.inf if self.best_loss_ is None else self.best_loss_
+        self._no_improvement = 0 if self.loss_ <= best - self.tol else self._no_improvement + 1
+        better = self.loss_ < best
+        if not self.early_stopping:
+            self.best_loss_ = min(self.loss_, best)
+        return better
+
+    def _predicted(self, X):
+        """Probabilities, or values for a regressor: samples × outputs."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32), accept_sparse=False)
+        return self._outputs(X)
+
+    def _outputs(self, X):
+        count = len(self.coefs_)
+        function = _prediction(count, self.activation, self._loss, self._thread_count())
+        values = [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
+        parameters = {name: value.astype(X.dtype, copy=False) for name, value in zip(_declared(count), values, strict=True)}
+        return function(X=X, **parameters)
+
+    def _thread_count(self) -> int:
+        return _threads(self.n_threads)
+
+    def _check(self):
+        """Raises for parameters that make no sense by themselves."""
+        hidden = self.hidden_layer_sizes
+        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+        if not all(isinstance(size, Integral) and size > 0 for size in hidden):
+            raise ValueError(f"`hidden_layer_sizes` must be numbers above 0, but is {self.hidden_layer_sizes!r}")
+        choices = {"solver": ("adam", "sgd", "lbfgs"), "learning_rate": ("constant", "invscaling", "adaptive")}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, but is {getattr(self, name)!r}")
+        least = {
+            "alpha": (Real, 0, True), "learning_rate_init": (Real, 0, False), "max_iter": (Integral, 0, False),
+            "power_t": (Real, 0, True), "tol": (Real, 0, True), "momentum": (Real, 0, True), "beta_1": (Real, 0, True),
+            "beta_2": (Real, 0, True), "epsilon": (Real, 0, False), "n_iter_no_change": (Real, 0, False),
+            "validation_fraction": (Real, 0, False), "max_fun": (Integral, 0, False),
+        }  # fmt: skip
+        for name, (kind, bound, inclusive) in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or value < bound or (value == bound and not inclusive):
+                raise ValueError(f"`{name}` must be {'at least' if inclusive else 'above'} {bound}, but is {value!r}")
+        for name in ("momentum", "beta_1", "beta_2", "validation_fraction"):
+            above = getattr(self, name) > 1 if name == "momentum" else getattr(self, name) >= 1
+            if above:
+                raise ValueError(f"`{name}` must be below 1, but is {getattr(self, name)!r}")
+        if self.batch_size != "auto" and not (isinstance(self.batch_size, Integral) and self.batch_size > 0):
+            raise ValueError(f"`batch_size` must be 'auto' or a number above 0, but is {self.batch_size!r}")
+
+    def __getstate__(self):
+        # Plans belong to a process; they are made again when they are needed.
+        return super().__getstate__() | ({"_stepper": None} if hasattr(self, "_stepper") else {})
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_")
+
+
+class MLPClassifier(ClassifierMixin, _Perceptron):
+    """A multi-layer perceptron classifier with the parameters, attributes and behaviour of scikit-learn's.
+
+    It minimises the cross-entropy (of a softmax for several classes, of logistic outputs for two, and for several labels) plus
+    `alpha / 2` times the sum of the squared weights by the number of samples of the batch. `activation` is `identity`, `logistic`, `tanh`, `relu`,
+    or any other element-wise function of the language, such as `elu` or `gelu`. `n_threads` is how many threads compute; results do not depend on it.
+    """
+
+    def _read_targets(self, y, first: bool):
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        if kind == "multilabel-indicator":
+            if first:
+                self.classes_, self._multilabel = unique_labels(y), True
+            return np.ascontiguousarray(y, self._targets_dtype(y)), "logistic"
+        y = column_or_1d(y, warn=True)
+        if first and not hasattr(self, "_all_classes"):
+            self.classes_ = np.unique(y)
+        elif first:
+            self.classes_ = self._all_classes
+        if first:
+            self._multilabel = False
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"`y` has the classes {unknown.tolist()}, which are not among {self.classes_.tolist()}")
+        places = np.searchsorted(self.classes_, y)
+        if len(self.classes_) <= 2:
+            return places.reshape(-1, 1).astype(float), "logistic"
+        return places.astype(np.int64), "softmax"
+
+    @staticmethod
+    def _targets_dtype(y):
+        return np.float32 if np.asarray(y).dtype == np.float32 else np.float64
+
+    def fit(self, X, y):
+        """Trains the network on `X` (samples × features) and the labels `y`; see `loss_curve_`, `coefs_`, `intercepts_`."""
+        self.__dict__.pop("_all_classes", None)
+        return super().fit(X, y)
+
+    def partial_fit(self, X, y, classes=None):
+        """One epoch on `X` and `y`; the first call needs all `classes`, where `y` does not have them all."""
+        if self.solver not in ("adam", "sgd"):
+            raise AttributeError(f"`partial_fit` needs a stochastic solver, not {self.solver}")
+        if not hasattr(self, "coefs_"):
+            if classes is not None:
+                self._all_classes = unique_labels(classes)
+            else:
+                self.__dict__.pop("_all_classes", None)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"`classes` is {classes!r}, but an earlier call had {self.classes_.tolist()}")
+        return self._fit(X, y, incremental=True)
+
+    def predict(self, X):
+        """The most probable class of each sample."""
+        return self._classes_of(self._predicted(X))
+
+    def _classes_of(self, probabilities):
+        if self._multilabel:
+            return (probabilities > 0.5).astype(int)
+        if self._loss == "logistic":
+            return self.classes_[(probabilities[:, 0] > 0.5).astype(int) if len(self.classes_) == 2 else np.zeros(len(probabilities), int)]
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """The probability of each class for each sample, in the order of `classes_`."""
+        probabilities = self._predicted(X)
+        if self._loss == "logistic" and not self._multilabel:
+            return np.hstack([1 - probabilities, probabilities])
+        return probabilities
+
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _default_score(self, X, targets) -> float:
+        predicted = self._classes_of(self._outputs(X))
+        if self._multilabel:
+            return float((predicted == targets).all(axis=1).mean())
+        true = targets if targets.ndim == 1 else targets[:, 0].astype(int)
+        return float((predicted == self.classes_[true]).mean())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class MLPRegressor(RegressorMixin, _Perceptron):
+    """A multi-layer perceptron regressor with the parameters, attributes and behaviour of scikit-learn's.
+
+    It minimises half the squared error, summed over outputs, of a sample, plus the penalty of `MLPClassifier`.
+    """
+
+    def _read_targets(self, y, first: bool):
+        y = np.asarray(y)
+        if first:
+            self._one_output = y.ndim == 1
+        y = y.astype(np.float64) if y.dtype.kind not in "f" else y
+        if not np.isfinite(y).all():
+            raise ValueError("`y` holds values that are not finite")
+        return y.reshape(len(y), -1), "squared"
+
+    def partial_fit(self, X, y):
+        """One epoch on `X` and `y`."""
+        if self.solver not in ("adam", "sgd"):
+            raise AttributeError(f"`partial_fit` needs a stochastic solver, not {self.solver}")
+        return self._fit(X, y, incremental=True)
+
+    def predict(self, X):
+        """The value of each sample: samples, or samples × outputs where `y` had several."""
+        values = self._predicted(X)
+        return values[:, 0] if self._one_output else values
+
+    def _default_score(self, X, targets) -> float:
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(targets, self._outputs(X)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

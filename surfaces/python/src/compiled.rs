@@ -1,0 +1,348 @@
+//! Functions that run on arrays: one plan for each set of shapes and each precision, made when it is first needed. Arguments
+//! are checked here; what runs was settled by the library.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use backprove::calculus::{Fact, Tensor};
+use backprove::engine::Plan;
+use backprove::planning::Subject;
+use backprove::report;
+use backprove::syntax::Diagnostic;
+use backprove::typeset::document::terminal;
+use numpy::{
+    PyArray1, PyArrayDyn, PyArrayMethods as _, PyUntypedArray, PyUntypedArrayMethods as _,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::arrays::{self, Argument, Number, Precision};
+use crate::error;
+
+/// Plans that are kept for each precision; of more, the one that was not used for the longest time goes.
+const MOST_PLANS: usize = 16;
+
+/// A function of arrays.
+#[pyclass(frozen, module = "backprove._native")]
+pub struct Compiled {
+    subject: Subject,
+    threads: usize,
+    single: Plans<f32>,
+    double: Plans<f64>,
+}
+
+/// Plans that nobody runs at the moment, the one used last at the end.
+type Plans<T> = Mutex<Vec<Ready<T>>>;
+
+/// A plan and the shapes that it is for.
+struct Ready<T: Number> {
+    shapes: Vec<Vec<usize>>,
+    sizes: Vec<(String, usize)>,
+    /// For each input, whether anything that was asked for depends on it.
+    held: Vec<bool>,
+    plan: Plan<T>,
+}
+
+/// What a call passes, in order of declaration.
+struct Call<'py> {
+    arguments: Vec<Argument<'py>>,
+    sizes: Vec<(String, usize)>,
+    precision: Precision,
+}
+
+trait Kept: Number {
+    fn plans(compiled: &Compiled) -> &Plans<Self>;
+}
+
+impl Kept for f32 {
+    fn plans(compiled: &Compiled) -> &Plans<Self> {
+        &compiled.single
+    }
+}
+
+impl Kept for f64 {
+    fn plans(compiled: &Compiled) -> &Plans<Self> {
+        &compiled.double
+    }
+}
+
+impl Compiled {
+    pub fn new(subject: Subject, threads: usize) -> Self {
+        Self {
+            subject,
+            threads,
+            single: Mutex::default(),
+            double: Mutex::default(),
+        }
+    }
+
+    fn call<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Call<'py>> {
+        let inputs = self.subject.inputs();
+        if args.len() > inputs.len() {
+            return Err(PyTypeError::new_err(format!(
+                "{} arrays are passed, but the function takes {}: {}",
+                args.len(),
+                inputs.len(),
+                names(inputs),
+            )));
+        }
+        let mut sizes = Vec::new();
+        let mut named: Vec<Option<Bound<'py, PyAny>>> = vec![None; inputs.len()];
+        for (slot, argument) in named.iter_mut().zip(args) {
+            *slot = Some(argument);
+        }
+        for (name, value) in kwargs.into_iter().flat_map(PyDictMethods::iter) {
+            let name: String = name.extract()?;
+            let place = inputs.iter().position(|input| input.name() == name);
+            if let Some(place) = place {
+                if named[place].replace(value).is_some() {
+                    return Err(PyTypeError::new_err(format!("`{name}` is passed twice")));
+                }
+            } else if self.subject.sizes().contains(&name) {
+                sizes.push((name, value.extract()?));
+            } else {
+                return Err(PyTypeError::new_err(format!(
+                    "`{name}` is neither an input nor a size; the inputs are {}",
+                    names(inputs)
+                )));
+            }
+        }
+        let mut arguments = Vec::with_capacity(inputs.len());
+        let mut precision = Precision::Any;
+        for (input, argument) in inputs.iter().zip(named) {
+            let name = input.name();
+            let argument =
+                argument.ok_or_else(|| PyTypeError::new_err(format!("`{name}` is missing")))?;
+            let argument = Argument::of(name, &argument)?;
+            precision = precision.max(argument.precision());
+            arguments.push(argument);
+        }
+        Ok(Call {
+            arguments,
+            sizes,
+            precision,
+        })
+    }
+
+    fn run<'py, T: Kept>(
+        &self,
+        py: Python<'py>,
+        call: &Call<'py>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let inputs = self.subject.inputs();
+        let mut given: Vec<Given<'py, T>> = Vec::with_capacity(inputs.len());
+        for (input, argument) in inputs.iter().zip(&call.arguments) {
+            given.push(if is_labels(input) {
+                let array = argument.array();
+                let shape = array.cast::<PyUntypedArray>().map_err(PyErr::from)?;
+                let labels = arrays::labels(input.name(), array)?;
+                Given::Labels(labels, shape.shape().to_vec())
+            } else {
+                Given::Numbers(arrays::contiguous(argument)?)
+            });
+        }
+        let mut ready = self.ready(&given, &call.sizes)?;
+        let held = ready.held.iter();
+        for ((input, given), _) in inputs
+            .iter()
+            .zip(&given)
+            .zip(held)
+            .filter(|(_, held)| **held)
+        {
+            let name = input.name();
+            let set = match given {
+                Given::Numbers(array) => {
+                    let values = array.readonly();
+                    ready.plan.set(name, values.as_slice()?)
+                }
+                Given::Labels(labels, _) => ready.plan.set_labels(name, labels),
+            };
+            set.map_err(|wrong| error::engine(&wrong))?;
+        }
+        py.detach(|| ready.plan.run());
+        let results = self.subject.outputs().iter();
+        let results = results.map(|name| result(py, &ready.plan, name));
+        let results = results.collect::<PyResult<Vec<_>>>()?;
+        let mut plans = T::plans(self)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if plans.len() == MOST_PLANS {
+            plans.remove(0);
+        }
+        plans.push(ready);
+        Ok(results)
+    }
+
+    /// A plan for these shapes that nobody else runs.
+    fn ready<T: Kept>(
+        &self,
+        given: &[Given<'_, T>],
+        sizes: &[(String, usize)],
+    ) -> PyResult<Ready<T>> {
+        {
+            let mut plans = T::plans(self)
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let fits = |ready: &Ready<T>| {
+                ready.sizes == sizes
+                    && ready
+                        .shapes
+                        .iter()
+                        .zip(given)
+                        .all(|(shape, given)| shape == given.shape())
+            };
+            if let Some(place) = plans.iter().rposition(fits) {
+                return Ok(plans.remove(place));
+            }
+        }
+        let shapes: Vec<(&str, &[usize])> = self
+            .subject
+            .inputs()
+            .iter()
+            .zip(given)
+            .map(|(input, given)| (input.name(), given.shape()))
+            .collect();
+        let all = self.subject.bind_shapes(&shapes, sizes);
+        let all = all.map_err(|diagnostic| error::unfit(&diagnostic))?;
+        let plan = self.subject.plan(&all, self.threads);
+        let plan = plan.map_err(|diagnostic| error::unfit(&diagnostic))?;
+        Ok(Ready {
+            shapes: shapes.iter().map(|(_, shape)| shape.to_vec()).collect(),
+            sizes: sizes.to_vec(),
+            held: shapes
+                .iter()
+                .map(|(name, _)| plan.shape(name).is_ok())
+                .collect(),
+            plan,
+        })
+    }
+}
+
+/// An argument that a plan can take.
+enum Given<'py, T: Number> {
+    Numbers(Bound<'py, PyArrayDyn<T>>),
+    Labels(Vec<u32>, Vec<usize>),
+}
+
+impl<T: Number> Given<'_, T> {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Numbers(array) => array.shape(),
+            Self::Labels(_, shape) => shape,
+        }
+    }
+}
+
+#[pymethods]
+impl Compiled {
+    /// The inputs in the order of the arguments.
+    #[getter]
+    fn inputs(&self) -> Vec<String> {
+        let inputs = self.subject.inputs().iter();
+        inputs.map(|input| input.name().to_owned()).collect()
+    }
+
+    /// What a call returns, in order.
+    #[getter]
+    fn outputs(&self) -> Vec<String> {
+        self.subject.outputs().to_vec()
+    }
+
+    /// The sizes that the declarations leave open.
+    #[getter]
+    fn sizes(&self) -> Vec<String> {
+        self.subject.sizes()
+    }
+
+    /// Runs it: one result for each output.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let call = self.call(args, kwargs)?;
+        let results = match call.precision {
+            Precision::Single => self.run::<f32>(py, &call)?,
+            Precision::Double | Precision::Any => self.run::<f64>(py, &call)?,
+        };
+        PyTuple::new(py, results)
+    }
+
+    /// What runs at given sizes, as text; `measured` runs it on random inputs and gives times.
+    fn plan(
+        &self,
+        py: Python<'_>,
+        sizes: Vec<(String, usize)>,
+        double: bool,
+        measured: bool,
+        columns: usize,
+    ) -> PyResult<String> {
+        py.detach(|| {
+            let all = self
+                .subject
+                .bind(&sizes)
+                .map_err(|wrong| error::unfit(&wrong))?;
+            if double {
+                self.planned::<f64>(&all, measured, columns)
+            } else {
+                self.planned::<f32>(&all, measured, columns)
+            }
+        })
+    }
+}
+
+impl Compiled {
+    fn planned<T: Number>(
+        &self,
+        sizes: &HashMap<String, usize>,
+        measured: bool,
+        columns: usize,
+    ) -> PyResult<String> {
+        let unfit = |wrong: Diagnostic| error::unfit(&wrong);
+        let mut plan = self.subject.plan::<T>(sizes, self.threads).map_err(unfit)?;
+        let times = if measured {
+            Some(self.subject.measure(&mut plan, sizes, 0).map_err(unfit)?)
+        } else {
+            None
+        };
+        let document = report::plan(plan.report(), self.threads, times.as_ref());
+        Ok(terminal::print(
+            &document,
+            terminal::Options::plain(columns),
+        ))
+    }
+}
+
+/// An output of a plan as an array of its own, or as a number where it is a scalar.
+fn result<'py, T: Number>(
+    py: Python<'py>,
+    plan: &Plan<T>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let fail = |wrong| error::engine(&wrong);
+    let values = PyArray1::from_slice(py, plan.get(name).map_err(fail)?);
+    match plan.shape(name).map_err(fail)? {
+        [] => values.as_any().get_item(0),
+        [_] => Ok(values.into_any()),
+        shape => Ok(values.reshape(shape)?.into_any()),
+    }
+}
+
+fn is_labels(tensor: &Tensor) -> bool {
+    tensor
+        .facts()
+        .iter()
+        .any(|fact| matches!(fact, Fact::Labels(_)))
+}
+
+fn names(inputs: &[Tensor]) -> String {
+    let names: Vec<&str> = inputs.iter().map(Tensor::name).collect();
+    names.join(", ")
+}

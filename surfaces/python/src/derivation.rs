@@ -1,0 +1,83 @@
+//! Derivations as Python sees them: reports in every format, and data. Their text is the library's.
+
+use backprove::calculus::{Derivative, Gradient};
+use backprove::typeset::document::{Document, html, latex, markdown, terminal};
+use backprove::{DerivativeVerification, Detail, Verification, json, report};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// What was derived, and how it was verified.
+pub enum Derived {
+    /// Gradients, or their contraction with a cotangent.
+    Gradient(Box<(Gradient, Verification)>),
+    /// Another order.
+    Other(Box<(Derivative, DerivativeVerification)>),
+}
+
+/// A derivation that was verified.
+#[pyclass(frozen, module = "backprove._native")]
+pub struct Derivation {
+    derived: Derived,
+}
+
+impl Derivation {
+    pub fn new(derived: Derived) -> Self {
+        Self { derived }
+    }
+
+    fn document(&self, detail: &str) -> PyResult<Document> {
+        let detail = match detail {
+            "headline" => Detail::Headline,
+            "working" => Detail::Working,
+            "all" => Detail::All,
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "the detail `{detail}` is none of headline, working, all"
+                )));
+            }
+        };
+        Ok(match &self.derived {
+            Derived::Gradient(both) => report::derivation(&both.0, &both.1, detail),
+            Derived::Other(both) => report::derivative(&both.0, &both.1, detail),
+        })
+    }
+}
+
+#[pymethods]
+impl Derivation {
+    /// Whether every step and every result was found right.
+    #[getter]
+    fn verified(&self) -> bool {
+        match &self.derived {
+            Derived::Gradient(both) => both.1.holds(),
+            Derived::Other(both) => both.1.holds(),
+        }
+    }
+
+    /// All of it as JSON.
+    fn json(&self) -> String {
+        let value = match &self.derived {
+            Derived::Gradient(both) => json::derivation(&both.0, &both.1),
+            Derived::Other(both) => json::derivative(&both.0, &both.1),
+        };
+        value.to_string()
+    }
+
+    /// The report as text, LaTeX, Markdown or HTML.
+    fn report(&self, format: &str, detail: &str, columns: usize) -> PyResult<String> {
+        let document = self.document(detail)?;
+        Ok(match format {
+            "text" => terminal::print(&document, terminal::Options::plain(columns)),
+            "latex" => latex::print(&document),
+            "markdown" => markdown::print(&document),
+            "html" => html::print(&document),
+            // A part of somebody else's page.
+            "fragment" => html::blocks(&document.blocks),
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "the format `{format}` is none of text, latex, markdown, html"
+                )));
+            }
+        })
+    }
+}

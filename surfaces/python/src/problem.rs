@@ -1,0 +1,232 @@
+//! Programs as they were read. What is asked of one is answered by the library.
+
+use backprove::calculus::derivation::Order;
+use backprove::calculus::reference::Sizes;
+use backprove::calculus::sample::{Region, floats};
+use backprove::calculus::{Fact, Tensor};
+use backprove::diagnostics::Source;
+use backprove::planning::Subject;
+use backprove::{DerivativeVerification, Diagnosed, Verification, claim};
+use numpy::{PyArray1, PyArrayMethods as _};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::compiled::Compiled;
+use crate::derivation::{Derivation, Derived};
+use crate::error;
+use crate::stepper::Stepper;
+
+/// A tensor as Python sees it: its name, its extents, and what was declared of it.
+type Declared = (String, Vec<String>, Vec<String>);
+
+/// A program, read from declarations and definitions.
+#[pyclass(frozen, module = "backprove._native")]
+pub struct Problem {
+    problem: backprove::Problem,
+    source: Source,
+}
+
+impl Problem {
+    fn fail(&self, diagnosed: &Diagnosed) -> PyErr {
+        error::diagnosed(diagnosed, &self.source)
+    }
+
+    fn derive_gradient(
+        &self,
+        wrt: &[String],
+        cotangent: Option<&str>,
+    ) -> PyResult<backprove::calculus::Gradient> {
+        let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
+        let gradient = self.problem.gradient(&wrt, cotangent);
+        gradient.map_err(|diagnosed| self.fail(&diagnosed))
+    }
+
+    fn derive_order(
+        &self,
+        wrt: &[String],
+        order: Order,
+    ) -> PyResult<backprove::calculus::Derivative> {
+        let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
+        let derivative = self.problem.derivative(&wrt, order);
+        derivative.map_err(|diagnosed| self.fail(&diagnosed))
+    }
+}
+
+#[pymethods]
+impl Problem {
+    /// Reads parts of a text, each under the name by which messages call it.
+    #[new]
+    fn new(parts: Vec<(String, String)>) -> PyResult<Self> {
+        let mut source = Source::default();
+        for (name, text) in parts {
+            source.push(name, &text);
+        }
+        match backprove::Problem::read(source.text()) {
+            Ok(problem) => Ok(Self { problem, source }),
+            Err(diagnosed) => Err(error::diagnosed(&diagnosed, &source)),
+        }
+    }
+
+    /// The whole text.
+    #[getter]
+    fn source(&self) -> &str {
+        self.source.text()
+    }
+
+    /// The inputs in order of declaration.
+    #[getter]
+    fn inputs(&self) -> Vec<Declared> {
+        self.problem.program().inputs.iter().map(declared).collect()
+    }
+
+    /// The names of abstract functions.
+    #[getter]
+    fn functions(&self) -> Vec<String> {
+        let functions = self.problem.program().functions.iter();
+        functions.map(ToString::to_string).collect()
+    }
+
+    /// The last definition.
+    #[getter]
+    fn output(&self) -> Option<Declared> {
+        let output = self.problem.program().output();
+        output.map(|equation| declared(&equation.target))
+    }
+
+    /// Derives and verifies.
+    #[pyo3(signature = (order, wrt, cotangent=None, seed=0))]
+    fn derive(
+        &self,
+        py: Python<'_>,
+        order: &str,
+        wrt: Vec<String>,
+        cotangent: Option<&str>,
+        seed: u64,
+    ) -> PyResult<Derivation> {
+        py.detach(|| {
+            let derived = match beyond_gradient(order)? {
+                None => {
+                    let gradient = self.derive_gradient(&wrt, cotangent)?;
+                    let verification = Verification::of(&gradient, seed);
+                    Derived::Gradient(Box::new((gradient, verification)))
+                }
+                Some(order) => {
+                    let derivative = self.derive_order(&wrt, order)?;
+                    let verification = DerivativeVerification::of(&derivative, seed);
+                    Derived::Other(Box::new((derivative, verification)))
+                }
+            };
+            Ok(Derivation::new(derived))
+        })
+    }
+
+    /// Compiles the value alone, or with a derivative: `value`, `gradient`, `jvp`, `jacobian`, `hvp`, `hessian`, `diagonal`.
+    #[pyo3(signature = (what, wrt, threads, cotangent=None))]
+    fn compile(
+        &self,
+        py: Python<'_>,
+        what: &str,
+        wrt: Vec<String>,
+        threads: usize,
+        cotangent: Option<&str>,
+    ) -> PyResult<Compiled> {
+        let subject = py.detach(|| -> PyResult<Subject> {
+            Ok(match what {
+                "value" => Subject::forward(self.problem.program()),
+                "diagonal" => Subject::diagonal(&self.derive_order(&wrt, Order::Hessian)?),
+                _ => match beyond_gradient(what)? {
+                    None => Subject::gradient(&self.derive_gradient(&wrt, cotangent)?),
+                    Some(order) => Subject::derivative(&self.derive_order(&wrt, order)?),
+                },
+            })
+        })?;
+        Ok(Compiled::new(subject, threads))
+    }
+
+    /// Derives the gradients by `wrt` and compiles steps that update inputs as `text` says, at the given sizes and for any
+    /// number of `samples`.
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
+    fn stepper(
+        &self,
+        py: Python<'_>,
+        wrt: Vec<String>,
+        text: &str,
+        updates: Vec<(String, String)>,
+        sizes: Vec<(String, usize)>,
+        samples: String,
+        threads: usize,
+        double: bool,
+    ) -> PyResult<Stepper> {
+        let subject = py.detach(|| {
+            let gradient = self.derive_gradient(&wrt, None)?;
+            Subject::updated(&gradient, text, updates)
+                .map_err(|diagnosed| error::diagnosed(&diagnosed, &Source::named("updates", text)))
+        })?;
+        Ok(Stepper::new(subject, threads, sizes, samples, double))
+    }
+
+    /// Arrays for all inputs at given sizes, drawn at random and true to what was declared of them.
+    fn draw<'py>(
+        &self,
+        py: Python<'py>,
+        sizes: Vec<(String, usize)>,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let known = Sizes::new(sizes.iter().map(|(name, size)| (name.as_str(), *size)));
+        let arrays = PyDict::new(py);
+        for tensor in &self.problem.program().inputs {
+            let array = floats(tensor, &known, seed, Region::Signed).ok_or_else(|| {
+                PyValueError::new_err(format!("a size of `{}` has no value", tensor.name()))
+            })?;
+            let values = PyArray1::from_slice(py, array.data()).reshape(array.shape())?;
+            let labels = tensor
+                .facts()
+                .iter()
+                .any(|fact| matches!(fact, Fact::Labels(_)));
+            if labels {
+                let whole = values.call_method1("astype", ("int64",))?;
+                arrays.set_item(tensor.name(), whole)?;
+            } else {
+                arrays.set_item(tensor.name(), values)?;
+            }
+        }
+        Ok(arrays)
+    }
+
+    /// Whether a claim such as `dL/dW = dY.T @ X` is right, in what words, and what was derived instead.
+    fn claim(
+        &self,
+        py: Python<'_>,
+        claim: &str,
+        cotangent: Option<&str>,
+        seed: u64,
+    ) -> PyResult<(String, bool, Vec<String>)> {
+        let answer = py.detach(|| claim::answer(&self.problem, claim, cotangent, seed));
+        let answer = answer.map_err(|diagnosed| self.fail(&diagnosed))?;
+        Ok((answer.claim, answer.holds, answer.sentences))
+    }
+}
+
+fn declared(tensor: &Tensor) -> Declared {
+    let dims = tensor.dims().iter().map(ToString::to_string).collect();
+    let facts = tensor.facts().iter().map(|fact| match fact {
+        Fact::Labels(classes) => format!("labels({classes})"),
+        fact => format!("{fact:?}").to_lowercase(),
+    });
+    (tensor.name().to_owned(), dims, facts.collect())
+}
+
+/// The order, where it is neither the gradient nor its contraction with a cotangent.
+fn beyond_gradient(order: &str) -> PyResult<Option<Order>> {
+    match order {
+        "gradient" | "vjp" => Ok(None),
+        "jacobian" => Ok(Some(Order::Jacobian)),
+        "jvp" => Ok(Some(Order::Jvp)),
+        "hessian" => Ok(Some(Order::Hessian)),
+        "hvp" => Ok(Some(Order::Hvp)),
+        _ => Err(PyValueError::new_err(format!(
+            "the order `{order}` is none of gradient, vjp, jvp, jacobian, hessian, hvp"
+        ))),
+    }
+}

@@ -1,0 +1,84 @@
+//! The package as its users get it: built and installed into a virtual environment of its own, then tested by `pytest`, the
+//! examples of its documentation included. What is tested stands in `tests/python`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use xtask::python::Python;
+
+const PACKAGES: &[&str] = &[
+    "maturin==1.16.0",
+    "numpy==2.3.5",
+    "pytest==9.0.1",
+    "scikit-learn==1.7.2",
+    "scipy==1.16.3",
+];
+
+/// The folder of all build results.
+fn target() -> PathBuf {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn run(what: &str, command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{said}\n{complained}",
+        output.status
+    );
+    said
+}
+
+#[test]
+fn the_package_installs_and_passes_its_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = Python::with_packages(&target(), "package", PACKAGES)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let scripts = python.interpreter().parent().unwrap_or(Path::new(""));
+    let path = std::env::join_paths(std::iter::once(scripts.to_path_buf()).chain(
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
+    ))
+    .unwrap_or_default();
+    // The development profile, in the same target folder: most of it is built already.
+    run(
+        "install the package",
+        Command::new(python.interpreter())
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
+            .args(["--no-build-isolation", "--no-deps", "--force-reinstall"])
+            .args([
+                "--config-settings",
+                "build-args=--profile=dev --locked",
+                ".",
+            ])
+            .env("CARGO_TARGET_DIR", target())
+            .env("PATH", path)
+            .current_dir(folder),
+    );
+    let said = run(
+        "pytest",
+        Command::new(python.interpreter())
+            .args([
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "tests/python",
+            ])
+            .args(["--doctest-modules", "--pyargs", "backprove"])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(folder),
+    );
+    assert!(said.contains(" passed"), "{said}");
+}

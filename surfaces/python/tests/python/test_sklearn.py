@@ -1,0 +1,134 @@
+"""The estimators among scikit-learn's own checks, and beside its own perceptrons."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import neural_network
+from sklearn.datasets import load_diabetes, load_digits, make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from backprove.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X / 16, y, random_state=0, stratify=y)
+
+
+def test_it_learns_as_scikit_learns_does(digits):
+    X, X_test, y, y_test = digits
+    scores = {}
+    for package in (neural_network.MLPClassifier, MLPClassifier):
+        models = [package((32,), max_iter=20, random_state=seed).fit(X, y) for seed in range(5)]
+        scores[package] = np.mean([model.score(X_test, y_test) for model in models])
+    assert abs(np.subtract(*scores.values())) < 0.01, scores
+
+
+@pytest.mark.parametrize("options", [{}, {"solver": "sgd", "learning_rate_init": 0.1}, {"solver": "sgd", "momentum": 0.0}, {"solver": "lbfgs", "max_iter": 5}])
+def test_the_same_steps_as_scikit_learn(digits, options):
+    """From the same parameters and without shuffling, the losses are scikit-learn's to rounding."""
+    X, _, y, _ = digits
+    options = {"hidden_layer_sizes": (8,), "activation": "tanh", "max_iter": 5, "shuffle": False, "random_state": 0, "alpha": 0.01} | options
+    ours, theirs = MLPClassifier(**options).fit(X, y), neural_network.MLPClassifier(**options).fit(X, y)
+    if options.get("solver") == "lbfgs":
+        np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
+    else:
+        # scikit-learn adds the penalty per batch just as the objective here does.
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    for own, other in zip(ours.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-6, atol=1e-9)
+
+
+def test_regression_beside_scikit_learn():
+    X, y = load_diabetes(return_X_y=True)
+    y = (y - y.mean()) / y.std()
+    options = {"hidden_layer_sizes": (16,), "max_iter": 30, "shuffle": False, "random_state": 0}
+    ours, theirs = MLPRegressor(**options).fit(X, y), neural_network.MLPRegressor(**options).fit(X, y)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6, atol=1e-8)
+
+
+def test_several_labels_and_two_classes():
+    X, Y = make_multilabel_classification(200, 10, n_classes=4, random_state=0)
+    model = MLPClassifier((16,), max_iter=50, random_state=0).fit(X, Y)
+    assert model.predict(X).shape == Y.shape and model.predict_proba(X).shape == Y.shape
+    two = MLPClassifier((8,), max_iter=50, random_state=0).fit(X, np.array(["no", "yes"])[Y[:, 0]])
+    np.testing.assert_allclose(two.predict_proba(X).sum(axis=1), 1)
+    assert set(two.predict(X)) <= {"no", "yes"}
+
+
+def test_pipelines_cross_validation_and_pickling(digits):
+    X, X_test, y, _ = digits
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((32,), max_iter=15, learning_rate_init=0.01, random_state=0))
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.9
+    pipeline.fit(X, y)
+    again = pickle.loads(pickle.dumps(pipeline))
+    np.testing.assert_array_equal(again.predict_proba(X_test), pipeline.predict_proba(X_test))
+
+
+def test_partial_fit_goes_on_where_it_was(digits):
+    X, _, y, _ = digits
+    options = {"hidden_layer_sizes": (8,), "shuffle": False, "random_state": 0}
+    whole = MLPClassifier(max_iter=4, **options).fit(X, y)
+    parts = MLPClassifier(**options)
+    for _ in range(2):
+        parts.partial_fit(X, y, classes=np.arange(10))
+    parts = pickle.loads(pickle.dumps(parts))
+    for _ in range(2):
+        parts.partial_fit(X, y)
+    np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=1e-12)
+
+
+def test_early_stopping_keeps_the_best(digits):
+    X, X_test, y, y_test = digits
+    model = MLPClassifier((32,), early_stopping=True, n_iter_no_change=3, max_iter=100, learning_rate_init=0.01, random_state=0).fit(X, y)
+    assert model.n_iter_ < 100 and len(model.validation_scores_) == model.n_iter_
+    assert model.best_validation_score_ == max(model.validation_scores_) > 0.9
+    assert model.score(X_test, y_test) > 0.9
+
+
+def test_precisions_and_threads(digits):
+    X, X_test, y, _ = digits
+    single = MLPClassifier((8,), max_iter=3, random_state=0).fit(X.astype(np.float32), y)
+    assert single.coefs_[0].dtype == np.float32 and single.predict_proba(X_test.astype(np.float32)).dtype == np.float32
+    one, two = (MLPClassifier((64,), max_iter=3, random_state=0, n_threads=count).fit(X, y) for count in (1, 2))
+    for own, other in zip(one.coefs_, two.coefs_, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_what_does_not_converge_is_said(digits):
+    X, _, y, _ = digits
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning, match="max_iter"):
+            MLPClassifier((4,), max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="not finite|no longer finite|became"):
+        MLPRegressor((4,), solver="sgd", learning_rate_init=1e6, max_iter=50).fit(X, 1e6 * y)
+
+
+@pytest.mark.parametrize("wrong", [{"solver": "newton"}, {"alpha": -1}, {"hidden_layer_sizes": (0,)}, {"max_iter": 0}, {"batch_size": -5}])
+def test_wrong_parameters_are_refused(digits, wrong):
+    X, _, y, _ = digits
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        MLPClassifier(**wrong).fit(X, y)
+
+
+def test_other_activations_of_the_language(digits):
+    X, X_test, y, y_test = digits
+    assert MLPClassifier((32,), activation="gelu", max_iter=20, learning_rate_init=0.01, random_state=0).fit(X, y).score(X_test, y_test) > 0.9
+    with pytest.raises(ValueError, match="swoosh"):
+        MLPClassifier(activation="swoosh").fit(X, y)
