@@ -76,7 +76,12 @@ fn the_package_installs_and_passes_its_tests() {
                 "no:cacheprovider",
                 "tests/python",
             ])
-            .args(["--doctest-modules", "--pyargs", "backprove"])
+            .args([
+                "--doctest-modules",
+                "--doctest-glob=*.md",
+                "--pyargs",
+                "backprove",
+            ])
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(folder),
     );

@@ -83,7 +83,9 @@ class Function:
 
     def __call__(self, *args, **kwargs):
         """The value: the last definition."""
-        return self._value(*args, **kwargs, **self._constants)[0]
+        if self._constants:
+            kwargs |= self._constants
+        return self._value(*args, **kwargs)[0]
 
     def gradient(self, *args, wrt=None, **kwargs) -> dict:
         """The gradients of a scalar, by name, each of the shape of its variable."""
