@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ._derivation import derive
 from ._function import Function, UndeclaredFunction, compile
@@ -32,7 +33,16 @@ class Check:
         return self.message
 
 
-def check(function, claim, at: Mapping | None = None, *, wrt=None, seed: int = 0, tolerance: float | None = None, **shapes) -> Check:
+def check(
+    function: str | Function | UndeclaredFunction,
+    claim: str | Callable[..., Any],
+    at: Mapping[str, Any] | None = None,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    seed: int = 0,
+    tolerance: float | None = None,
+    **shapes: str | Sequence[object],
+) -> Check:
     """Checks a claim about the gradients of `function`, a `Function` or a program's text with `shapes`.
 
     `claim` is either a formula, such as `"dL/db = dL/dY"`, or the user's own backward pass as a Python function. It is called by
@@ -58,7 +68,7 @@ def check(function, claim, at: Mapping | None = None, *, wrt=None, seed: int = 0
     Derived: dL/db = sum(dY, axis=0)
     """
     if isinstance(function, str):
-        function = compile(function, **shapes)
+        function = compile(function, threads=None, **shapes)
     if isinstance(function, UndeclaredFunction):
         function = function.declare(**shapes)
     if not isinstance(function, Function):

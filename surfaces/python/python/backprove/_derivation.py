@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from . import _native
 from ._source import names, problem
+
+if TYPE_CHECKING:
+    from ._function import Function
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,14 @@ def _symbol(name: str) -> str:
     return "\\mathit{" + name.replace("_", "\\_") + "}"
 
 
-def derive(source: str, /, wrt=None, order: str = "gradient", cotangent: str | None = None, **shapes) -> Derivation:
+def derive(
+    source: str | Function,
+    /,
+    wrt: str | Sequence[str] | None = None,
+    order: str = "gradient",
+    cotangent: str | None = None,
+    **shapes: str | Sequence[object],
+) -> Derivation:
     """Derives the derivative of a program, step by step, and verifies every step.
 
     `source` is the program's text; `shapes` declare its tensors: `X="S M"`, a fact after a colon (`y="S: constant"`,
@@ -202,5 +213,5 @@ def derive(source: str, /, wrt=None, order: str = "gradient", cotangent: str | N
     """
     from ._function import Function
 
-    read = source._problem if isinstance(source, Function) and not shapes else problem(source, shapes)
+    read = source._problem if isinstance(source, Function) else problem(source, shapes)
     return Derivation(read.derive(order, names(wrt), cotangent))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ._hessian import Hessian
 from ._source import names, problem
 from ._trace import shapes_of, trace
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from . import _native
+    from ._derivation import Derivation
+
+Variables = str | Sequence[str] | None
 
 
 def _threads(count: int | None) -> int:
@@ -39,16 +48,19 @@ class Function:
     ValueError: the size `M` is 3 by axis 1 of `X`, but 5 by axis 1 of `W`; `X` is S×M, `W` is N×M
     """
 
-    def __init__(self, read, threads: int, python: Callable | None = None, constants: Mapping | None = None):
+    def __init__(self, read: _native.Problem, threads: int, python: Callable | None = None, constants: Mapping | None = None):
         self._problem, self._threads, self._constants = read, threads, dict(constants or {})
-        self._compiled = {}
+        self._compiled: dict[tuple[str, tuple[str, ...]], _native.Compiled] = {}
+        output = read.output
+        if output is None:
+            raise ValueError("the program defines nothing; add a definition, such as `Y = X @ W.T + b`")
+        self._output = output
         self._value = self._plan_of("value", ())
-        self._output = read.output
         if python is not None:
             self.__wrapped__ = python
             self.__name__, self.__doc__ = python.__name__, python.__doc__
 
-    def _plan_of(self, what: str, wrt):
+    def _plan_of(self, what: str, wrt: Variables) -> _native.Compiled:
         key = (what, tuple(names(wrt)))
         try:
             return self._compiled[key]
@@ -56,7 +68,7 @@ class Function:
             compiled = self._problem.compile(what, list(key[1]), self._threads)
             return self._compiled.setdefault(key, compiled)
 
-    def _run(self, what: str, wrt, args, kwargs, **further) -> tuple:
+    def _run(self, what: str, wrt: Variables, args: tuple[Any, ...], kwargs: Mapping[str, Any], **further: Any) -> tuple[Any, ...]:
         return self._plan_of(what, wrt)(*args, **kwargs, **self._constants, **further)
 
     @property
@@ -74,24 +86,24 @@ class Function:
         """The sizes that shapes decide."""
         return tuple(self._value.sizes)
 
-    def variables(self, wrt=None) -> list[str]:
+    def variables(self, wrt: Variables = None) -> list[str]:
         """The names in `wrt`, or all inputs that are neither constant nor labels."""
         if wrt is not None:
             return names(wrt)
         constant = ("constant", "labels")
         return [name for name, _, facts in self._problem.inputs if not any(fact.startswith(constant) for fact in facts)]
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> NDArray[Any]:
         """The value: the last definition."""
         if self._constants:
             kwargs |= self._constants
         return self._value(*args, **kwargs)[0]
 
-    def gradient(self, *args, wrt=None, **kwargs) -> dict:
+    def gradient(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """The gradients of a scalar, by name, each of the shape of its variable."""
         return self.value_and_gradient(*args, wrt=wrt, **kwargs)[1]
 
-    def value_and_gradient(self, *args, wrt=None, **kwargs) -> tuple:
+    def value_and_gradient(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> tuple[Any, dict[str, NDArray[Any]]]:
         """The value of a scalar and its gradients, computed together."""
         name, dims, _ = self._output
         if dims:
@@ -103,7 +115,7 @@ class Function:
         value, *gradients = self._run("gradient", wrt, args, kwargs)
         return value, dict(zip(wrt, gradients, strict=True))
 
-    def vjp(self, cotangent, /, *args, wrt=None, **kwargs) -> dict:
+    def vjp(self, cotangent: ArrayLike, /, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """The gradients of a loss, by name, given the loss's gradient by the value (its `cotangent`, of the value's shape)."""
         wrt = self.variables(wrt)
         if not self._output[1]:
@@ -115,28 +127,28 @@ class Function:
         _value, *gradients = self._run("gradient", wrt, args, kwargs, **{name: cotangent})
         return dict(zip(wrt, gradients, strict=True))
 
-    def jvp(self, tangents: Mapping, /, *args, **kwargs):
+    def jvp(self, tangents: Mapping[str, ArrayLike], /, *args: ArrayLike, **kwargs: ArrayLike) -> NDArray[Any]:
         """The derivative of the value along `tangents`: one array for each variable that moves."""
         wrt = self._moving(tangents)
         names = self._plan_of("jvp", wrt).inputs[-len(wrt) :]
         return self._run("jvp", wrt, args, kwargs, **dict(zip(names, tangents.values(), strict=True)))[0]
 
-    def jacobian(self, *args, wrt=None, **kwargs) -> dict:
+    def jacobian(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """The Jacobians, by name, each of the value's shape followed by its variable's."""
         wrt = self.variables(wrt)
         return dict(zip(wrt, self._run("jacobian", wrt, args, kwargs), strict=True))
 
-    def hessian(self, *args, wrt=None, **kwargs) -> Hessian:
+    def hessian(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> Hessian:
         """The Hessian of a scalar at a point: an operator that is only written out on request."""
         return Hessian(self, self.variables(wrt), args, kwargs)
 
-    def derive(self, wrt=None, order: str = "gradient"):
+    def derive(self, wrt: Variables = None, order: str = "gradient") -> Derivation:
         """The derivation, step by step; see `backprove.derive`."""
         from ._derivation import Derivation
 
         return Derivation(self._problem.derive(order, names(wrt)))
 
-    def plan(self, order: str = "value", wrt=None, *, dtype="float32", measure: bool = False, **sizes: int) -> str:
+    def plan(self, order: str = "value", wrt: Variables = None, *, dtype: str = "float32", measure: bool = False, **sizes: int) -> str:
         """What runs at given sizes: kernels, operations, bytes and the arena; with `measure` also how long each takes.
 
         `order` is `value`, `gradient`, `jvp`, `jacobian`, `hvp`, `hessian` or `diagonal`.
@@ -149,7 +161,7 @@ class Function:
         wrt = () if order == "value" else self.variables(wrt)
         return self._plan_of(order, wrt).plan(list(sizes.items()), double, measure, 100)
 
-    def _moving(self, tangents) -> list[str]:
+    def _moving(self, tangents: Mapping[str, Any]) -> list[str]:
         if not isinstance(tangents, Mapping) or not tangents:
             raise TypeError("tangents are a mapping from the name of a variable to an array of its shape")
         unknown = [name for name in tangents if name not in self.inputs]
@@ -172,7 +184,7 @@ class UndeclaredFunction:
         self.__name__, self.__doc__ = python.__name__, python.__doc__
         self._known: dict = {}
 
-    def declare(self, **shapes) -> Function:
+    def declare(self, **shapes: str | Sequence[object]) -> Function:
         """The function for arguments of these shapes."""
         declared = shapes_of(self.__wrapped__, shapes)
         if declared is None:
@@ -182,7 +194,7 @@ class UndeclaredFunction:
         source, constants = trace(self.__wrapped__, declared)
         return Function(problem(source, {}), self._threads, self.__wrapped__, constants)
 
-    def derive(self, wrt=None, order: str = "gradient", **shapes):
+    def derive(self, wrt: Variables = None, order: str = "gradient", **shapes: str | Sequence[object]) -> Derivation:
         """The derivation for arguments of the given shapes."""
         return self.declare(**shapes).derive(wrt, order)
 
@@ -223,7 +235,7 @@ class UndeclaredFunction:
         return f"<UndeclaredFunction {self.__name__}>"
 
 
-def compile(source: str, /, *, threads: int | None = None, **shapes) -> Function:  # noqa: A001 (what it is called elsewhere)
+def compile(source: str, /, *, threads: int | None = None, **shapes: str | Sequence[object]) -> Function:  # noqa: A001 (what it is called elsewhere)
     """A program as a function of NumPy arrays; `shapes` declare its tensors as for `derive`.
 
     >>> import numpy as np, backprove as bp
@@ -234,7 +246,7 @@ def compile(source: str, /, *, threads: int | None = None, **shapes) -> Function
     return Function(problem(source, shapes), _threads(threads))
 
 
-def function(python: Callable | None = None, /, *, threads: int | None = None, **shapes):
+def function(python: Callable | None = None, /, *, threads: int | None = None, **shapes: str | Sequence[object]) -> Any:
     """Makes a `Function` of an ordinary NumPy-style function, by running it once on values that note what is done with them.
 
     The arguments' shapes are texts as for `derive`: passed here, or as annotations. Local variables name the program's

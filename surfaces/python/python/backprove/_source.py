@@ -36,7 +36,7 @@ def declaration(name: str, shape: str | Sequence[object]) -> str:
     return f"{name}[{dims}]{': ' + facts.strip() if facts.strip() else ''}"
 
 
-def problem(source: str, shapes: Mapping[str, object]) -> Problem:
+def problem(source: object, shapes: Mapping[str, str | Sequence[object]]) -> Problem:
     """The program of `source` with declarations before it."""
     if not isinstance(source, str):
         raise TypeError(f"a program is text or a function made by `backprove.function`, not {type(source).__name__}")

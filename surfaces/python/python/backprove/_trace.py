@@ -10,9 +10,12 @@ import keyword
 import math
 import numbers
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ._source import declaration
+
+Shape = str | Sequence[object]
 
 _INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "power": "**", "float_power": "**",
@@ -167,7 +170,8 @@ def _traced(value) -> Traced:
 
 
 def _call(name: str, args, kwargs) -> Traced:
-    forms, parts = [], []
+    forms: list[str] = []
+    parts: list[Traced] = []
     for key, value in [(None, value) for value in args] + list(kwargs.items()):
         form, own = _argument(value)
         forms.append(form if key is None else f"{key}={form}")
@@ -229,9 +233,9 @@ def _text(value: Traced, names: Mapping[int, str], top: bool = False) -> str:
     return value._form.format(*(_text(part, names) for part in value._parts))
 
 
-def shapes_of(python: Callable, given: Mapping[str, object]) -> dict[str, object] | None:
+def shapes_of(python: Callable, given: Mapping[str, Shape]) -> dict[str, Shape] | None:
     """The declared shapes of a function's arguments, from `given` and from annotations that are texts; none unless all are known."""
-    shapes = {}
+    shapes: dict[str, Shape] = {}
     for name, parameter in inspect.signature(python).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"`*{name}` cannot be traced: every argument needs a name")
@@ -249,7 +253,7 @@ def shapes_of(python: Callable, given: Mapping[str, object]) -> dict[str, object
     return shapes
 
 
-def trace(python: Callable, shapes: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str, Any]]:
     """The program of a function, and the arrays that stand in it as constants. Its local variables name the definitions."""
     parameters = {name: Traced("", name=name) for name in shapes}
     local: dict[str, object] = {}

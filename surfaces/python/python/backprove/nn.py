@@ -16,7 +16,7 @@ and computes in the precision of its parameters (float64 by default, so that fin
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -36,9 +36,9 @@ __all__ = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(source: str, *shapes: tuple[str, str]) -> Function:
-    return compile(source, **dict(shapes))
+    return compile(source, threads=None, **dict(shapes))
 
 
 class Module:

@@ -16,8 +16,10 @@ from __future__ import annotations
 import warnings
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -120,6 +122,15 @@ def _updates(count: int, solver: str, nesterov: bool) -> tuple[str, list[tuple[s
 
 class _Perceptron(BaseEstimator):
     """What both estimators share: parameters, training and prediction."""
+
+    coefs_: list[NDArray[Any]]
+    intercepts_: list[NDArray[Any]]
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    best_loss_: float | None
+    _state: dict[str, NDArray[Any]]
+    _stepper: tuple[tuple[object, ...], Any] | None
 
     def __init__(
         self,
@@ -281,9 +292,10 @@ class _Perceptron(BaseEstimator):
         rate = float(self.learning_rate_init) if first or not incremental else getattr(self, "_rate", self.learning_rate_init)
         arrays = {"X": np.ascontiguousarray(X), "t" if loss == "softmax" else "Y": np.ascontiguousarray(targets)}
         best = None
+        scores = self.validation_scores_ if self.validation_scores_ is not None else []
         self._no_improvement = 0 if not incremental else self._no_improvement
         epochs = 1 if incremental else self.max_iter
-        for epoch in range(epochs):
+        for _ in range(epochs):
             stepper.set("lr", np.array([rate], X.dtype))
             order = random.permutation(samples) if self.shuffle else np.arange(samples)
             self.loss_ = stepper.epoch(arrays, order.astype(np.int64), batch) / samples
@@ -300,7 +312,7 @@ class _Perceptron(BaseEstimator):
             if self.early_stopping and not incremental:
                 self._collect(stepper, count)
                 held_out = self._default_score(X_held, held)
-                self.validation_scores_.append(held_out)
+                scores.append(held_out)
                 if self.verbose:
                     print(f"Validation score: {held_out:f}")
             if self._improved(held_out) and held_out is not None:
@@ -326,14 +338,15 @@ class _Perceptron(BaseEstimator):
         text, pairs, states = _updates(count, self.solver, self.nesterovs_momentum and self.momentum > 0)
         names = _declared(count)
         key = (count, self.activation, loss, self.solver, np.dtype(dtype).name, text, self._thread_count())
-        if getattr(self, "_stepper", None) is None or self._stepper[0] != key:
+        known = getattr(self, "_stepper", None)
+        if known is None or known[0] != key:
             units = [coef.shape[0] for coef in self.coefs_] + [self.coefs_[-1].shape[1]]
             sizes = [(f"D{layer}", int(unit)) for layer, unit in enumerate(units)]
             objective = problem(_objective(count, self.activation, loss), {})
             double = np.dtype(dtype) == np.float64
-            stepper = objective.stepper(list(names), text, pairs, sizes, "S", self._thread_count(), double)
-            self._stepper = (key, stepper)
-        stepper = self._stepper[1]
+            known = key, objective.stepper(list(names), text, pairs, sizes, "S", self._thread_count(), double)
+            self._stepper = known
+        stepper = known[1]
         state = self._state if continued else {}
         values = dict(zip(names, [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair], strict=True))
         shapes = dict(values)
