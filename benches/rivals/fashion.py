@@ -4,25 +4,15 @@
 answer with the accuracy on the test part and the seconds of training, the data being in memory.
 """
 
-import gzip
-import pathlib
 import sys
 import time
 import warnings
 
 import numpy as np
+from fashion_data import part
 
 THREADS = int(sys.argv[1])
 HIDDEN, BATCH, RATE = 128, 200, 1e-3
-
-
-def part(folder, name):
-    def read(kind, header):
-        with gzip.open(pathlib.Path(folder) / f"{name}-{kind}.gz") as file:
-            return np.frombuffer(file.read(), np.uint8, offset=header)
-
-    pixels = read("images-idx3-ubyte", 16).reshape(-1, 784)
-    return pixels.astype(np.float32) / 255, read("labels-idx1-ubyte", 8).astype(np.int64)
 
 
 def with_torch(train, test, epochs, seed):

@@ -9,7 +9,7 @@ use xtask::python::Python;
 use xtask::{PACKAGES, rival};
 
 /// The benchmarks, and what each needs beside us.
-const BENCHES: [(&str, Needs); 11] = [
+const BENCHES: [(&str, Needs); 12] = [
     ("step", Needs::PythonAndRust),
     ("peak", Needs::Nothing),
     ("scaling", Needs::Nothing),
@@ -21,6 +21,7 @@ const BENCHES: [(&str, Needs); 11] = [
     ("derive", Needs::Nothing),
     ("rivals", Needs::Python),
     ("accuracy", Needs::Nothing),
+    ("package", Needs::PythonWithPackage),
 ];
 
 /// The rivals that a benchmark needs.
@@ -29,6 +30,8 @@ enum Needs {
     Nothing,
     Python,
     PythonAndRust,
+    /// Python's rivals, and our own package beside them.
+    PythonWithPackage,
 }
 
 /// The project's own chores.
@@ -43,7 +46,7 @@ struct Arguments {
 enum Chore {
     /// Runs a benchmark beside its rivals, and writes its table and its plot into `benches`.
     Bench {
-        /// Which: step, peak, scaling, fashion, layers, elementwise, first-gradient, hessian, derive, rivals, accuracy, or all of them.
+        /// Which: step, peak, scaling, fashion, layers, elementwise, first-gradient, hessian, derive, rivals, accuracy, package, or all of them.
         name: String,
         /// Only these cases; then nothing is written.
         cases: Vec<String>,
@@ -93,9 +96,21 @@ fn bench(
     let needs = |rivals: &[Needs]| wanted.iter().any(|(_, needs)| rivals.contains(needs));
     let python = match python {
         Some(python) => Some(python),
-        None if needs(&[Needs::Python, Needs::PythonAndRust]) => Some(installed()?),
+        None if needs(&[
+            Needs::Python,
+            Needs::PythonAndRust,
+            Needs::PythonWithPackage,
+        ]) =>
+        {
+            Some(installed()?)
+        }
         None => None,
     };
+    if let Some(python) = &python
+        && needs(&[Needs::PythonWithPackage])
+    {
+        package(python)?;
+    }
     let rust = if needs(&[Needs::PythonAndRust]) {
         Some(built()?)
     } else {
@@ -129,6 +144,15 @@ fn installed() -> Result<PathBuf, Box<dyn Error>> {
     eprintln!("Python's rivals: {}", PACKAGES.join(", "));
     let python = Python::with_packages(&target(), "bench", &PACKAGES)?;
     Ok(python.interpreter().to_owned())
+}
+
+/// Builds our own package into the rivals' environment.
+fn package(python: &Path) -> Result<(), Box<dyn Error>> {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
+    pip.args(["--disable-pip-version-check", "--force-reinstall"]);
+    pip.arg(root().join("surfaces/python"));
+    finished("the build of the package", pip.status()?)
 }
 
 /// The program of the rivals in Rust, which is built if need be.

@@ -9,6 +9,7 @@ use backprove_typeset::compose::{Letters, index};
 use backprove_typeset::{latex, unicode};
 use serde_json::{Value, json};
 
+use crate::report::{Names, line};
 use crate::verification::{DerivationCheck, Verification};
 use crate::{report, text};
 
@@ -30,7 +31,8 @@ pub fn derivation(gradient: &Gradient, verification: &Verification) -> Value {
         .map(tensor)
         .collect();
     let checked = gradient.derivations.iter().zip(&verification.derivations);
-    let result = |(derivation, check)| result(gradient, derivation, check);
+    let names = Names::of(gradient);
+    let result = |(derivation, check)| result(gradient, derivation, check, &names);
     json!({
         "schema": SCHEMA,
         "inputs": inputs,
@@ -46,7 +48,12 @@ fn shape(tensor: &Tensor) -> Vec<String> {
     tensor.dims().iter().map(ToString::to_string).collect()
 }
 
-fn result(gradient: &Gradient, derivation: &Derivation, check: &DerivationCheck) -> Value {
+fn result(
+    gradient: &Gradient,
+    derivation: &Derivation,
+    check: &DerivationCheck,
+    names: &Names,
+) -> Value {
     let mut letters = Letters::default();
     letters.reserve(&derivation.indices);
     let mut steps = Vec::new();
@@ -69,11 +76,19 @@ fn result(gradient: &Gradient, derivation: &Derivation, check: &DerivationCheck)
             "convention": constrained.convention,
         })),
         "latex": latex::formula(&formula),
+        "equation": typeset(&equation, names),
         "verified": check.holds(),
         "error": check.result.error,
         "certificate": certificate(check),
         "steps": steps,
     })
+}
+
+/// The equation in LaTeX, in matrix notation where it has one.
+fn typeset(equation: &Equation, names: &Names) -> String {
+    let line = line(equation, names);
+    let left = line.left.as_ref().map(latex::formula).unwrap_or_default();
+    format!("{left} = {}", latex::formula(&line.right))
 }
 
 /// The random identity test behind a result: where, how often, how well, and in which numbers.

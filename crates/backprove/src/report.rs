@@ -20,6 +20,7 @@ use backprove_typeset::inline::Prose;
 use crate::verification::{DerivationCheck, Verification};
 use certificate::certified;
 
+pub(crate) use derivative::names;
 pub use derivative::{check_derivative, derivative};
 pub use plan::{drawing, plan};
 
@@ -111,13 +112,16 @@ pub fn check(gradient: &Gradient, verification: &Verification) -> Document {
 }
 
 /// The tensors by name, for matrix notation.
-struct Names {
+pub(crate) struct Names {
     scope: matrix::Scope,
 }
 
 impl Names {
-    fn of(gradient: &Gradient) -> Self {
-        let program = context(gradient);
+    pub(crate) fn of(gradient: &Gradient) -> Self {
+        Self::known(&context(gradient))
+    }
+
+    fn known(program: &Program) -> Self {
         let targets = program.equations.iter().map(|equation| &equation.target);
         Self {
             scope: matrix::Scope::new(program.inputs.iter().chain(targets)),
@@ -538,15 +542,7 @@ fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
         .any(|derivation| gradient.wrt.contains(&derivation.variable));
     let introduced = gradient.introduced.iter().cloned();
     for equation in introduced.chain(computed.map(Derivation::equation)) {
-        let mut letters = Letters::default();
-        let line = match &equation.matrix {
-            Some(tree) => Equation::new(tensor(&equation.target), names.form(tree)),
-            None => Equation::new(
-                index::element(&equation.target, &equation.indices, &mut letters),
-                index::expression(&equation.body, &mut letters),
-            ),
-        };
-        lines.push(line.because(crate::shape(equation.target.dims())));
+        lines.push(line(&equation, names));
         code.push_str(&crate::text::equation(&equation));
         code.push('\n');
     }
@@ -558,6 +554,19 @@ fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
         Block::Equations(lines),
         Block::code("python", code.trim_end()),
     ]
+}
+
+/// An equation in matrix notation where it has one, with its shape.
+pub(crate) fn line(equation: &Definition, names: &Names) -> Equation {
+    let mut letters = Letters::default();
+    let line = match &equation.matrix {
+        Some(tree) => Equation::new(tensor(&equation.target), names.form(tree)),
+        None => Equation::new(
+            index::element(&equation.target, &equation.indices, &mut letters),
+            index::expression(&equation.body, &mut letters),
+        ),
+    };
+    line.because(crate::shape(equation.target.dims()))
 }
 
 /// How a step was verified, in a word: `field`, `float`, `failed` or `unverified`.

@@ -7,10 +7,13 @@ use std::process::Command;
 use xtask::python::Python;
 
 const PACKAGES: &[&str] = &[
+    "ipykernel==7.4.0",
     "maturin==1.16.0",
+    "nbclient==0.11.0",
+    "nbformat==5.11.1",
     "numpy==2.3.5",
-    "pytest==9.0.1",
-    "scikit-learn==1.7.2",
+    "pytest==9.2.0",
+    "scikit-learn==1.9.1",
     "scipy==1.16.3",
 ];
 

@@ -6,8 +6,9 @@ use backprove_typeset::compose::{Letters, index};
 use backprove_typeset::latex;
 use serde_json::{Value, json};
 
-use super::{SCHEMA, shape, steps};
+use super::{SCHEMA, shape, steps, typeset};
 use crate::derivative::{DerivativeVerification, PartialCheck};
+use crate::report::{Names, names};
 use crate::text;
 
 /// One object with the inputs, the forward equations, and for each result its forms and its steps.
@@ -21,17 +22,18 @@ pub fn derivative(derivative: &Derivative, verification: &DerivativeVerification
     let outcomes = derivative.outcomes();
     let checked: Vec<(&Partial, &PartialCheck)> =
         stage.partials.iter().zip(&verification.partials).collect();
+    let names = names(derivative);
     let mut results = Vec::new();
     for (outcome, check) in outcomes.iter().zip(&verification.outcomes) {
         let found = checked
             .iter()
             .find(|(partial, _)| std::ptr::eq(*partial, outcome.partial));
         if let Some((partial, steps)) = found {
-            let names: Vec<&str> = outcome.wrt.iter().map(|own| own.name()).collect();
-            let mut object = result(partial, steps);
-            object["wrt"] = match (derivative.order, &names[..]) {
+            let wrt: Vec<&str> = outcome.wrt.iter().map(|own| own.name()).collect();
+            let mut object = result(partial, steps, &names);
+            object["wrt"] = match (derivative.order, &wrt[..]) {
                 (Order::Jacobian | Order::Hvp, [name]) => json!(name),
-                _ => json!(names),
+                _ => json!(wrt),
             };
             object["verified"] = json!(check.holds() && steps.holds());
             let errors = check.all().map(|check| check.error);
@@ -44,7 +46,7 @@ pub fn derivative(derivative: &Derivative, verification: &DerivativeVerification
         !outcomes.any(|outcome| std::ptr::eq(*partial, outcome.partial))
     });
     let between = between.map(|(partial, steps)| {
-        let mut object = result(partial, steps);
+        let mut object = result(partial, steps, &names);
         object["absorbed"] = json!(partial.absorbed);
         object
     });
@@ -78,7 +80,7 @@ fn name(order: Order) -> &'static str {
     }
 }
 
-fn result(partial: &Partial, check: &PartialCheck) -> Value {
+fn result(partial: &Partial, check: &PartialCheck, names: &Names) -> Value {
     let mut letters = Letters::default();
     letters.reserve(&partial.indices());
     let mut all = Vec::new();
@@ -96,6 +98,7 @@ fn result(partial: &Partial, check: &PartialCheck) -> Value {
         "kronecker": kronecker,
         "index": text::by_index(&partial.equation()),
         "latex": latex::formula(&formula),
+        "equation": typeset(&partial.equation(), names),
         "steps": all,
     })
 }

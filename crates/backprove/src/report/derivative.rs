@@ -4,15 +4,17 @@
 use std::fmt::Write as _;
 
 use backprove_calculus::check::{IdentityCheck, forward_context};
-use backprove_calculus::{Chain, Derivative, Equation as Definition, Order, Partial};
-use backprove_typeset::compose::{Letters, index, matrix, tensor};
+use backprove_calculus::{Chain, Derivative, Order, Partial};
+use backprove_typeset::compose::{Letters, index, tensor};
 use backprove_typeset::document::{Block, Document, Table};
 use backprove_typeset::equation::Equation;
 use backprove_typeset::formula::Formula;
 use backprove_typeset::inline::Prose;
 
 use super::certificate::{certificate, steps_of};
-use super::{Detail, Names, Shown, error, given, listed, local, put_in, result_verdict, section};
+use super::{
+    Detail, Names, Shown, error, given, line, listed, local, put_in, result_verdict, section,
+};
 use crate::derivative::{DerivativeVerification, OutcomeCheck, PartialCheck};
 
 /// The derivation as a document.
@@ -127,12 +129,8 @@ pub fn check_derivative(
         .note(certified(verification))
 }
 
-fn names(derivative: &Derivative) -> Names {
-    let program = forward_context(&derivative.stage);
-    let targets = program.equations.iter().map(|equation| &equation.target);
-    Names {
-        scope: matrix::Scope::new(program.inputs.iter().chain(targets)),
-    }
+pub(crate) fn names(derivative: &Derivative) -> Names {
+    Names::known(&forward_context(&derivative.stage))
 }
 
 fn title(derivative: &Derivative) -> Prose {
@@ -275,19 +273,6 @@ fn results(derivative: &Derivative, names: &Names) -> Vec<Block> {
         Block::Equations(lines),
         Block::code("python", code.trim_end()),
     ]
-}
-
-/// An equation in matrix notation where it has one, with its shape.
-fn line(equation: &Definition, names: &Names) -> Equation {
-    let mut letters = Letters::default();
-    let line = match &equation.matrix {
-        Some(tree) => Equation::new(tensor(&equation.target), names.form(tree)),
-        None => Equation::new(
-            index::element(&equation.target, &equation.indices, &mut letters),
-            index::expression(&equation.body, &mut letters),
-        ),
-    };
-    line.because(crate::shape(equation.target.dims()))
 }
 
 fn certified(verification: &DerivativeVerification) -> Prose {

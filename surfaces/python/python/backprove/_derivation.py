@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._function import Function
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One rewrite of a derivation."""
 
@@ -35,11 +35,14 @@ class Step:
     def __str__(self) -> str:
         return f"{self.text}   {self.reason}"
 
+    def __repr__(self) -> str:
+        return f"<Step, {self.verified}: {self}>"
+
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex} \\qquad \\text{{{self.reason}}}$"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The derivative by one variable (by a pair of them for a Hessian)."""
 
@@ -54,7 +57,9 @@ class Result:
     index: str
     """The result in index notation, complete with its left side."""
     latex: str
-    """The right side in LaTeX."""
+    """The right side of one element in LaTeX."""
+    equation: str
+    """The result in LaTeX, in matrix notation where it has one, else of one element."""
     verified: bool
     """Whether every step and the result were found right."""
     steps: tuple[Step, ...]
@@ -64,7 +69,11 @@ class Result:
         return self.index if self.matrix is None else f"{self.name} = {self.matrix}"
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {_symbol(self.name)} = {self.latex}$"
+        return f"$\\displaystyle {self.equation}$"
+
+    def __repr__(self) -> str:
+        mark = "verified" if self.verified else "not verified"
+        return f"<Result, {mark}, {len(self.steps)} steps: {self}>"
 
 
 class Derivation:
@@ -100,6 +109,7 @@ class Derivation:
                 matrix=data["matrix"],
                 index=data["index"],
                 latex=data["latex"],
+                equation=data["equation"],
                 verified=data["verified"],
                 steps=tuple(
                     Step(**{key: step[key] for key in Step.__dataclass_fields__}) for step in data["steps"]
@@ -176,15 +186,11 @@ class Derivation:
         return self._native.report("fragment", "working", 100)
 
     def _repr_latex_(self) -> str:
-        rows = " \\\\\n".join(f"{_symbol(result.name)} &= {result.latex}" for result in self)
+        rows = " \\\\\n".join(result.equation.replace(" = ", " &= ", 1) for result in self)
         return f"$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$"
 
     def _repr_markdown_(self) -> str:
         return self.report("markdown")
-
-
-def _symbol(name: str) -> str:
-    return "\\mathit{" + name.replace("_", "\\_") + "}"
 
 
 def derive(
