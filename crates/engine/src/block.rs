@@ -143,9 +143,13 @@ impl Block {
             if let Term::Multiply(factors) = &positive
                 && !factors.iter().any(divides)
             {
-                let last = factors.len() - 1;
-                let left = self.product(&factors[..last]);
-                let right = self.value(&factors[last]);
+                // The one along most axes stays for the addition.
+                let axes = |place: &usize| factors[*place].axes().len();
+                let last = (0..factors.len()).max_by_key(axes).unwrap_or(0);
+                let mut others = factors.to_vec();
+                let last = others.remove(last);
+                let left = self.product(&others);
+                let right = self.value(&last);
                 let operation = if subtract {
                     Operation::MultiplySubtract
                 } else {
@@ -165,11 +169,13 @@ impl Block {
         sum
     }
 
-    /// Factors are multiplied in order, those that divide last.
+    /// Factors along few axes are multiplied first, since there are fewer of them to multiply, those that divide last.
     fn product(&mut self, factors: &[Term]) -> usize {
         let mut above: Option<usize> = None;
         let mut below: Option<usize> = None;
-        for factor in factors {
+        let mut sorted: Vec<&Term> = factors.iter().collect();
+        sorted.sort_by_key(|factor| factor.axes().len());
+        for factor in sorted {
             let (term, side) = match factor {
                 Term::Unary(Unary::Reciprocal, argument) => (&**argument, &mut below),
                 _ => (factor, &mut above),
@@ -198,27 +204,26 @@ impl Block {
         }
     }
 
-    /// A register for each value, shared where lives do not overlap, and how many there are. What is the same in
-    /// every block and results keep theirs throughout.
-    pub(crate) fn registers(&self) -> (Vec<usize>, usize) {
+    /// A register for each value, shared where lives do not overlap, and how many there are. What outlasts a block and
+    /// results keep theirs throughout.
+    pub(crate) fn registers(&self, lasting: &[bool]) -> (Vec<usize>, usize) {
         let mut last = vec![0; self.values.len()];
         for (number, value) in self.values.iter().enumerate() {
             for argument in value.arguments() {
                 last[argument] = number;
             }
         }
-        let fixed = fixed(&self.values);
-        for (number, fixed) in fixed.iter().enumerate() {
-            if *fixed || self.results.contains(&number) {
+        for (number, lasting) in lasting.iter().enumerate() {
+            if *lasting || self.results.contains(&number) {
                 last[number] = usize::MAX;
             }
         }
         let mut free: Vec<usize> = Vec::new();
         let mut count = 0;
         let mut registers: Vec<usize> = Vec::new();
-        for (number, fixed) in fixed.iter().enumerate() {
-            // What is computed once before the first block shares its register with nobody.
-            let shared = if *fixed { None } else { free.pop() };
+        for (number, lasting) in lasting.iter().enumerate() {
+            // What is computed before the first block shares its register with nobody.
+            let shared = if *lasting { None } else { free.pop() };
             let register = shared.unwrap_or_else(|| {
                 count += 1;
                 count - 1
@@ -250,20 +255,4 @@ impl Value {
             Self::Operation(_, arguments) => arguments.clone(),
         }
     }
-}
-
-/// For each value whether it is the same in every block.
-pub(crate) fn fixed(values: &[Value]) -> Vec<bool> {
-    let mut fixed: Vec<bool> = Vec::new();
-    for value in values {
-        fixed.push(match value {
-            Value::Constant(_) => true,
-            Value::Load(_, places) => places
-                .iter()
-                .all(|place| matches!(place, Place::Literal(_))),
-            Value::Coordinate(_) => false,
-            Value::Operation(_, arguments) => arguments.iter().all(|argument| fixed[*argument]),
-        });
-    }
-    fixed
 }

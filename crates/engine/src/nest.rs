@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::block::{Block, Place as At, Value};
+use crate::block::{Block, Operation, Place as At, Value};
 use crate::kernels::dense::Dense;
 use crate::memory::Layout;
-use crate::term::{Array, ArrayId, Combine, Statement, Term};
+use crate::term::{Array, ArrayId, Combine, Statement, Term, Unary};
 
 /// A loop nest over blocks.
 #[derive(Debug)]
@@ -43,10 +43,23 @@ pub(crate) struct Place {
 pub(crate) struct Step {
     pub register: usize,
     pub value: Value,
+    pub varies: Varies,
     /// For loads: where, and how far apart along each axis.
     pub access: Access,
     /// Where the value may be written at once instead of to its register.
     pub direct: Option<Place>,
+    /// Whether it is computed at all.
+    pub needed: bool,
+}
+
+/// Along which axes a value changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Varies {
+    /// Along none: it is the same for all elements.
+    Never,
+    /// It is the same for all elements of a row of the last axis.
+    WithRow,
+    Everywhere,
 }
 
 /// Where an array is read.
@@ -75,6 +88,8 @@ pub(crate) struct Output {
 #[derive(Debug)]
 pub(crate) struct Reduced {
     pub value: usize,
+    /// Instead the products of both are summed, and the value that was their product is computed nowhere.
+    pub with: Option<usize>,
     pub combine: Combine,
     pub place: Place,
     /// Rows of the last axis that make an element.
@@ -214,13 +229,21 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         _ => value.clone(),
     };
     block.values = block.values.iter().map(renumbered).collect();
-    let (registers, count) = block.registers();
+    let varies = varies(&block.values, &accesses, nest.extents.len());
+    let pairs = pairs(statements, &block, &varies);
+    let mut lasting: Vec<bool> = varies.iter().map(|one| *one < Varies::Everywhere).collect();
+    for (one, other) in pairs.iter().flatten() {
+        // They are read when all values are there.
+        lasting[*one] = true;
+        lasting[*other] = true;
+    }
+    let (registers, count) = block.registers(&lasting);
     let mut values: Vec<Step> = block
         .values
         .iter()
         .zip(accesses)
-        .zip(&registers)
-        .map(|((value, mut access), register)| {
+        .zip(registers.iter().zip(varies))
+        .map(|((value, mut access), (register, varies))| {
             let suffix: Vec<usize> = (0..nest.extents.len())
                 .map(|axis| nest.extents[axis + 1..].iter().product())
                 .collect();
@@ -228,8 +251,10 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
             Step {
                 register: *register,
                 value: value.clone(),
+                varies,
                 access,
                 direct: None,
+                needed: true,
             }
         })
         .collect();
@@ -243,18 +268,31 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         reductions: Vec::new(),
         across,
     };
-    for (statement, value) in statements.iter().zip(&block.results) {
-        let place = places.place(statement.target);
-        let size = places.arrays[statement.target.0].len();
+    for ((statement, value), pair) in statements.iter().zip(&block.results).zip(&pairs) {
         if !statement.is_map() {
+            let (first, with) = match pair {
+                Some((one, other)) => (*one, Some(*other)),
+                None => (*value, None),
+            };
+            values[*value].needed = with.is_none();
             output.reductions.push(Reduced {
-                value: *value,
+                value: first,
+                with,
                 combine: statement.combine,
-                place,
+                place: places.place(statement.target),
                 rows_per_element: if across { reduced } else { reduced / inner },
             });
-        } else if !places.streamed.contains(&statement.target)
-            && writes_directly(&values, *value, place, size, places)
+        }
+    }
+    let late: Vec<usize> = output.reductions.iter().flat_map(Reduced::values).collect();
+    for (statement, value) in statements.iter().zip(&block.results) {
+        if !statement.is_map() {
+            continue;
+        }
+        let place = places.place(statement.target);
+        let size = places.arrays[statement.target.0].len();
+        if !places.streamed.contains(&statement.target)
+            && writes_directly(&values, &late, *value, (place, size), places)
         {
             values[*value].direct = Some(place);
         } else {
@@ -279,6 +317,32 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
     }
 }
 
+/// Along which axes of the nest each value changes.
+fn varies(values: &[Value], accesses: &[Access], axes: usize) -> Vec<Varies> {
+    let mut varies: Vec<Varies> = Vec::new();
+    for (value, access) in values.iter().zip(accesses) {
+        let most = |values: &mut dyn Iterator<Item = usize>| {
+            let most = values.map(|value| varies[value]).max();
+            most.unwrap_or(Varies::Never)
+        };
+        varies.push(match value {
+            Value::Constant(_) => Varies::Never,
+            Value::Coordinate(axis) if axis + 1 < axes => Varies::WithRow,
+            Value::Coordinate(_) => Varies::Everywhere,
+            Value::Load(..) => {
+                let own = match access.strides.iter().rposition(|stride| *stride > 0) {
+                    None if access.computed.is_empty() => Varies::Never,
+                    Some(axis) if axis + 1 == access.strides.len() => Varies::Everywhere,
+                    _ => Varies::WithRow,
+                };
+                own.max(most(&mut access.computed.iter().map(|(value, ..)| *value)))
+            }
+            Value::Operation(_, arguments) => most(&mut arguments.iter().copied()),
+        });
+    }
+    varies
+}
+
 /// Where the loads of a block lie, over so many axes.
 fn accesses(block: &Block, axes: usize, places: &Places<'_>) -> Vec<Access> {
     let access = |value: &Value| {
@@ -297,13 +361,44 @@ fn accesses(block: &Block, axes: usize, places: &Places<'_>) -> Vec<Access> {
     block.values.iter().map(access).collect()
 }
 
+/// For each statement whether it sums products that nothing else needs: then of which two values.
+fn pairs(
+    statements: &[&Statement],
+    block: &Block,
+    varies: &[Varies],
+) -> Vec<Option<(usize, usize)>> {
+    let pair = |(statement, result): (&&Statement, &usize)| {
+        let (one, other) = match &block.values[*result] {
+            Value::Operation(Operation::Multiply, arguments) => (arguments[0], arguments[1]),
+            Value::Operation(Operation::Unary(Unary::Square), arguments) => {
+                (arguments[0], arguments[0])
+            }
+            _ => return None,
+        };
+        let users = block.values.iter().flat_map(Value::arguments);
+        let users = users.filter(|argument| argument == result).count();
+        let results = block.results.iter().filter(|other| *other == result);
+        let full = [one, other].map(|value| varies[value] == Varies::Everywhere);
+        let sums = !statement.is_map() && statement.combine == Combine::Sum;
+        (sums && users == 0 && results.count() == 1 && full == [true; 2]).then_some((one, other))
+    };
+    statements.iter().zip(&block.results).map(pair).collect()
+}
+
+impl Reduced {
+    /// The values that are read.
+    pub(crate) fn values(&self) -> impl Iterator<Item = usize> {
+        [self.value].into_iter().chain(self.with)
+    }
+}
+
 /// Whether a result may be written to its array at once: an operation makes it, and nothing that is
-/// computed later reads what lies there.
+/// computed later, or combined when all is computed, reads what lies there.
 fn writes_directly(
     values: &[Step],
+    late: &[usize],
     value: usize,
-    place: Place,
-    size: usize,
+    (place, size): (Place, usize),
     places: &Places<'_>,
 ) -> bool {
     if !matches!(values[value].value, Value::Operation(..)) || values[value].direct.is_some() {
@@ -319,14 +414,15 @@ fn writes_directly(
         }
         _ => false,
     };
-    values[value + 1..].iter().all(|step| {
-        !overlaps(step)
-            && step
-                .value
-                .arguments()
-                .iter()
-                .all(|argument| !overlaps(&values[*argument]))
-    })
+    !late.iter().any(|late| overlaps(&values[*late]))
+        && values[value + 1..].iter().all(|step| {
+            !overlaps(step)
+                && step
+                    .value
+                    .arguments()
+                    .iter()
+                    .all(|argument| !overlaps(&values[*argument]))
+        })
 }
 
 /// The order of the axes and their classes.

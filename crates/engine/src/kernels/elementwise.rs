@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 
 use backprove_calculus::functions::Body;
 
-use super::real::{Kernel, Reducer};
+use super::real::Kernel;
 use super::special;
 use crate::block::Operation;
-use crate::term::{Binary, Combine, Unary};
+use crate::term::{Binary, Unary};
 
 /// The instruction sets that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,13 +71,6 @@ pub(crate) fn scalar(operation: Operation) -> fn(&[f64]) -> f64 {
     }
 }
 
-/// Partial results of a reduction, combined in the end: enough for several vectors side by side.
-const LANES: usize = 64;
-/// The same for rows that are shorter.
-const NARROW: usize = 8;
-/// Columns that are combined side by side.
-const FOLDED: usize = 32;
-
 /// The loop itself: one for a result of its own, and one for each operand that the result may lie over. The
 /// compiler proves the same place safe, and compares the others at run time before it uses vectors. A scalar operand
 /// is read once.
@@ -109,45 +102,6 @@ macro_rules! each {
     };
 }
 
-/// Combines `n` elements; they must be there.
-macro_rules! reduce {
-    ($type:ty, $n:ident, $a:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {{
-        let mut start = 0;
-        let mut total: $type = $start;
-        if LANES <= $n {
-            total = reduce!(@lanes LANES, $type, $n, $a, start, $start, |$x, $y| $combine);
-        } else if NARROW <= $n {
-            total = reduce!(@lanes NARROW, $type, $n, $a, start, $start, |$x, $y| $combine);
-        }
-        while start < $n {
-            let ($x, $y) = (total, *$a.add(start));
-            total = $combine;
-            start += 1;
-        }
-        total
-    }};
-    (@lanes $lanes:ident, $type:ty, $n:ident, $a:ident, $place:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {{
-        let mut lanes: [$type; $lanes] = [$start; $lanes];
-        while $place + $lanes <= $n {
-            let block = $a.add($place).cast::<[$type; $lanes]>().read_unaligned();
-            for lane in 0..$lanes {
-                let ($x, $y) = (lanes[lane], block[lane]);
-                lanes[lane] = $combine;
-            }
-            $place += $lanes;
-        }
-        let mut width = $lanes / 2;
-        while width > 0 {
-            for lane in 0..width {
-                let ($x, $y) = (lanes[lane], lanes[lane + width]);
-                lanes[lane] = $combine;
-            }
-            width /= 2;
-        }
-        lanes[0]
-    }};
-}
-
 /// A kernel of one operand, or of two or three of which any may be scalars.
 macro_rules! kernel {
     (@function $($attribute:meta)?, $type:ty, $name:ident, [$($flag:ident)*], ($($source:ident as $x:ident if $scalar:expr),+), ($a:ident, $b:ident, $c:ident), $value:expr) => {
@@ -173,62 +127,10 @@ macro_rules! kernel {
     };
 }
 
-macro_rules! reducer {
-    ($($attribute:meta)?, $type:ty, $name:ident, $start:expr, |$x:ident, $y:ident| $combine:expr) => {
-        $(#[$attribute])?
-        pub(super) unsafe fn $name(a: *const $type, width: usize, rows: usize, to: *mut $type) {
-            for row in 0..rows {
-                // SAFETY: the caller promises so many rows of this width, and an element for each.
-                unsafe {
-                    let a = a.add(row * width);
-                    *to.add(row) = reduce!($type, width, a, $start, |$x, $y| $combine);
-                }
-            }
-        }
-    };
-}
-
-/// Combines rows into one that is there already, column by column.
-macro_rules! folder {
-    ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident, $y:ident| $combine:expr) => {
-        $(#[$attribute])?
-        pub(super) unsafe fn $name(a: *const $type, width: usize, rows: usize, to: *mut $type) {
-            let mut column = 0;
-            // SAFETY (both): the caller promises so many rows of this width, and a row to combine them into.
-            while column + FOLDED <= width {
-                unsafe {
-                    let to = to.add(column).cast::<[$type; FOLDED]>();
-                    let mut lanes = to.read_unaligned();
-                    for row in 0..rows {
-                        let block = a.add(row * width + column);
-                        let block = block.cast::<[$type; FOLDED]>().read_unaligned();
-                        for lane in 0..FOLDED {
-                            let ($x, $y) = (lanes[lane], block[lane]);
-                            lanes[lane] = $combine;
-                        }
-                    }
-                    to.write_unaligned(lanes);
-                }
-                column += FOLDED;
-            }
-            for column in column..width {
-                unsafe {
-                    let mut total = *to.add(column);
-                    for row in 0..rows {
-                        let ($x, $y) = (total, *a.add(row * width + column));
-                        total = $combine;
-                    }
-                    *to.add(column) = total;
-                }
-            }
-        }
-    };
-}
-
 macro_rules! level {
     ($module:ident, $type:ident, $functions:ident, $fused:expr $(, $attribute:meta)?) => {
         mod $module {
-            use super::{FOLDED, LANES, NARROW, special};
+            use super::special;
             use special::$functions as functions;
 
             const FUSED: bool = $fused;
@@ -249,6 +151,23 @@ macro_rules! level {
             kernel!($($attribute)?, $type, subtract, |x, y| x - y);
             kernel!($($attribute)?, $type, multiply, |x, y| x * y);
             kernel!($($attribute)?, $type, divide, |x, y| x / y);
+            /// Divides by a scalar: by its reciprocal, unless that is beyond the normal numbers.
+            $(#[$attribute])?
+            pub(super) unsafe fn divide_by(
+                a: *const $type,
+                b: *const $type,
+                c: *const $type,
+                out: *mut $type,
+                n: usize,
+            ) {
+                // SAFETY (all): the caller's promise; a scalar is one element.
+                let reciprocal = unsafe { 1.0 / *b };
+                if reciprocal.is_normal() {
+                    unsafe { multiply::<false, true>(a, &raw const reciprocal, c, out, n) };
+                } else {
+                    unsafe { divide::<false, true>(a, b, c, out, n) };
+                }
+            }
             kernel!($($attribute)?, $type, multiply_add, |x, y, z| functions::fused::<FUSED>(x, y, z));
             kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| functions::fused::<FUSED>(-x, y, z));
             kernel!($($attribute)?, $type, maximum, |x, y| greater_of(x, y));
@@ -270,14 +189,6 @@ macro_rules! level {
             kernel!($($attribute)?, $type, sigmoid, |x| functions::sigmoid::<FUSED>(x));
             kernel!($($attribute)?, $type, error_function, |x| functions::erf::<FUSED>(x));
             kernel!($($attribute)?, $type, power, |x, y| x.powf(y));
-            reducer!($($attribute)?, $type, sum, 0.0, |x, y| x + y);
-            reducer!($($attribute)?, $type, product, 1.0, |x, y| x * y);
-            reducer!($($attribute)?, $type, greatest, $type::NEG_INFINITY, |x, y| greater_of(x, y));
-            reducer!($($attribute)?, $type, least, $type::INFINITY, |x, y| less_of(x, y));
-            folder!($($attribute)?, $type, sum_across, |x, y| x + y);
-            folder!($($attribute)?, $type, product_across, |x, y| x * y);
-            folder!($($attribute)?, $type, greatest_across, |x, y| greater_of(x, y));
-            folder!($($attribute)?, $type, least_across, |x, y| less_of(x, y));
         }
     };
 }
@@ -324,6 +235,7 @@ macro_rules! table {
             Operation::Unary(Unary::Abs) => $module::absolute,
             Operation::Unary(Unary::Square) => $module::square,
             Operation::Unary(Unary::Reciprocal) => $module::reciprocal,
+            Operation::Binary(Binary::Divide) if $scalars[1] => $module::divide_by,
             Operation::Binary(Binary::Divide) => version!($module::divide, two, $scalars),
             Operation::Binary(Binary::Maximum) => version!($module::maximum, two, $scalars),
             Operation::Binary(Binary::Minimum) => version!($module::minimum, two, $scalars),
@@ -335,21 +247,6 @@ macro_rules! table {
             Operation::Binary(Binary::Equal) => version!($module::equal, two, $scalars),
             Operation::Binary(Binary::NotEqual) => version!($module::not_equal, two, $scalars),
             Operation::Table(_) => return None,
-        }
-    };
-}
-
-macro_rules! reducers {
-    ($module:ident, $combine:ident, $across:ident) => {
-        match ($combine, $across) {
-            (Combine::Sum, false) => $module::sum,
-            (Combine::Sum, true) => $module::sum_across,
-            (Combine::Product, false) => $module::product,
-            (Combine::Product, true) => $module::product_across,
-            (Combine::Maximum, false) => $module::greatest,
-            (Combine::Maximum, true) => $module::greatest_across,
-            (Combine::Minimum, false) => $module::least,
-            (Combine::Minimum, true) => $module::least_across,
         }
     };
 }
@@ -393,17 +290,6 @@ macro_rules! precision {
                     _ => table!($portable, operation, scalars),
                 })
             }
-
-            /// The kernel that combines rows into an element each or, across them, into one row that is there.
-            pub(crate) fn reducer(level: Level, combine: Combine, across: bool) -> Reducer<$type> {
-                match level {
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => reducers!($avx512, combine, across),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => reducers!($avx2, combine, across),
-                    _ => reducers!($portable, combine, across),
-                }
-            }
         }
     };
 }
@@ -415,7 +301,7 @@ precision!(f64, double, double_portable, double_avx2, double_avx512);
 mod tests {
     use super::{Kernels, Level};
     use crate::block::Operation;
-    use crate::term::{Binary, Combine};
+    use crate::term::Binary;
 
     const TWO: [Operation; 11] = [
         Operation::Add,
@@ -527,49 +413,6 @@ mod tests {
                 // SAFETY: all hold three elements.
                 unsafe { kernel(x.as_ptr(), y.as_ptr(), y.as_ptr(), out.as_mut_ptr(), 3) };
                 assert!(out[0].is_nan() && out[1].is_nan() && !out[2].is_nan());
-            }
-        }
-    }
-
-    #[test]
-    fn rows_of_any_width_are_combined() {
-        for level in Level::available() {
-            for width in [1, 3, 8, 10, 63, 64, 65, 200] {
-                let rows = operand(3, 5 * width);
-                let row = |number: usize| &rows[number * width..][..width];
-                for (combine, combined) in [
-                    (Combine::Sum, (|row| row.iter().sum()) as fn(&[f64]) -> f64),
-                    (Combine::Maximum, |row| {
-                        row.iter().copied().fold(0.0, f64::max)
-                    }),
-                    (Combine::Minimum, |row| {
-                        row.iter().copied().fold(9.0, f64::min)
-                    }),
-                    (Combine::Product, |row| row.iter().product()),
-                ] {
-                    let mut found = [0.0; 5];
-                    let reducer = Kernels::<f64>::reducer(level, combine, false);
-                    // SAFETY: five rows of this width, and five results.
-                    unsafe { reducer(rows.as_ptr(), width, 5, found.as_mut_ptr()) };
-                    for (number, found) in found.into_iter().enumerate() {
-                        let expected = combined(row(number));
-                        let close = (found - expected).abs() <= 1e-12 * expected.abs();
-                        assert!(
-                            close,
-                            "{combine:?} of {width} at {level:?}: {found} for {expected}"
-                        );
-                    }
-                    let mut found = row(0).to_vec();
-                    let across = Kernels::<f64>::reducer(level, combine, true);
-                    // SAFETY: four rows of this width, and one that is there.
-                    unsafe { across(row(1).as_ptr(), width, 4, found.as_mut_ptr()) };
-                    for (column, found) in found.into_iter().enumerate() {
-                        let column: Vec<f64> = (0..5).map(|number| row(number)[column]).collect();
-                        let expected = combined(&column);
-                        let close = (found - expected).abs() <= 1e-12 * expected.abs();
-                        assert!(close, "{combine:?} across {width} at {level:?}: {found}");
-                    }
-                }
             }
         }
     }

@@ -3,20 +3,33 @@
 
 use std::ops::Range;
 
-use super::program::{Action, Instruction, Program};
+use super::program::{Action, Home, Instruction, Program};
 use super::real::{Real, Reducer};
+use super::reductions::Reduction;
 use super::run::{Aligned, Memory};
 use super::stream;
 use crate::memory::ALIGNMENT;
-use crate::nest::{Access, Nest, Place, Rows};
+use crate::nest::{Nest, Place, Rows};
 use crate::term::Combine;
 
+mod gather;
+
+/// Bytes of a block.
+const BLOCK: usize = 4096;
+
 /// Elements of a block.
-pub(crate) const BLOCK: usize = 512;
+const fn block<T>() -> usize {
+    BLOCK / size_of::<T>()
+}
 
 /// Elements from one register to the next: not a power of two, so that those of one instruction do not compete for
 /// the same lines of the cache.
-const REGISTER: usize = BLOCK + ALIGNMENT;
+const fn register<T>() -> usize {
+    block::<T>() + ALIGNMENT
+}
+
+/// Narrower pieces of rows are gathered, several at once.
+const LEAST_PIECE: usize = 64;
 
 /// A nest with its kernels looked up.
 #[derive(Debug)]
@@ -31,6 +44,8 @@ pub(crate) struct Ready<T> {
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
     registers: Aligned<T>,
+    /// For each value where it starts: where its array does, and where the present block's elements are.
+    sources: Vec<*mut T>,
     addresses: Vec<*mut T>,
     arguments: Vec<f64>,
     totals: Vec<Accumulator>,
@@ -50,7 +65,8 @@ impl<T: Real> Scratch<T> {
             arguments = arguments.max(ready.program.most_arguments());
         }
         Self {
-            registers: Aligned::new(registers * REGISTER),
+            registers: Aligned::new(registers * register::<T>()),
+            sources: vec![std::ptr::null_mut(); values],
             addresses: vec![std::ptr::null_mut(); values],
             arguments: vec![0.0; arguments],
             totals: vec![Accumulator::new(Combine::Sum); totals],
@@ -60,6 +76,7 @@ impl<T: Real> Scratch<T> {
     /// How many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.registers.elements())
+            + size_of_val(&*self.sources)
             + size_of_val(&*self.addresses)
             + size_of_val(&*self.arguments)
     }
@@ -68,10 +85,16 @@ impl<T: Real> Scratch<T> {
 impl<T: Real> Ready<T> {
     /// Looks the kernels up.
     pub(crate) fn new(nest: Nest) -> Self {
-        let program = Program::new(&nest);
+        let program = Program::new(&nest, register::<T>());
         let reductions = nest.output.reductions.iter();
         let reducers = reductions
-            .map(|reduced| T::reducer(reduced.combine, nest.output.across))
+            .map(|reduced| {
+                let what = match reduced.with {
+                    Some(_) => Reduction::Products,
+                    None => Reduction::Elements(reduced.combine),
+                };
+                T::reducer(what, nest.output.across)
+            })
             .collect();
         Self {
             nest,
@@ -105,7 +128,9 @@ impl<T: Real> Ready<T> {
             rows,
             columns,
             first: from,
+            registers: scratch.registers.elements_mut().as_mut_ptr(),
         };
+        tile.place(scratch);
         // SAFETY: the caller's promise.
         unsafe { tile.run(scratch) };
         if self.nest.output.stores.iter().any(|store| store.streams) {
@@ -123,6 +148,26 @@ struct Tile<'a, T> {
     columns: Range<usize>,
     /// The first of the rows that tiles are made of.
     first: usize,
+    registers: *mut T,
+}
+
+/// What a reduction reads: a block, that which it may be multiplied by, and how many rows make an element.
+#[derive(Clone, Copy)]
+struct Sources<T> {
+    from: *const T,
+    with: *const T,
+    each: usize,
+}
+
+impl<T> Sources<T> {
+    /// So many elements further, within the blocks.
+    fn moved(self, by: usize) -> Self {
+        Self {
+            from: self.from.wrapping_add(by),
+            with: self.with.wrapping_add(by),
+            each: self.each,
+        }
+    }
 }
 
 /// Consecutive elements of the nest: whole rows of the last axis, or a piece of one.
@@ -136,6 +181,24 @@ struct Piece {
 }
 
 impl<T: Real> Tile<'_, T> {
+    /// Sets the addresses of all values to where they start.
+    fn place(&self, scratch: &mut Scratch<T>) {
+        let program = &self.ready.program;
+        let homes = |home| match home {
+            Home::Registers => self.registers,
+            // Nothing is written to constants: no instruction computes one in place.
+            Home::Constants => program.constants.as_ptr().cast_mut(),
+            Home::Arena => self.memory.arena,
+            Home::Locals => self.memory.locals,
+        };
+        let places = scratch.sources.iter_mut().zip(&mut scratch.addresses);
+        for (source, (start, address)) in program.sources.iter().zip(places) {
+            let held = homes(source.home).wrapping_add(source.offset);
+            *start = held.wrapping_sub(self.first * source.row);
+            *address = *start;
+        }
+    }
+
     unsafe fn run(&self, scratch: &mut Scratch<T>) {
         let inner = self.columns.len();
         let program = &self.ready.program;
@@ -143,7 +206,7 @@ impl<T: Real> Tile<'_, T> {
             row: self.rows.start,
             rows: 1,
             column: self.columns.start,
-            width: BLOCK.min(self.rows.len() * inner),
+            width: block::<T>().min(self.rows.len() * inner),
         };
         // SAFETY: values that are the same everywhere are those of the first piece.
         unsafe { self.execute(&program.fixed, first, scratch) };
@@ -151,96 +214,99 @@ impl<T: Real> Tile<'_, T> {
         for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
             *total = Accumulator::new(reduced.combine);
         }
-        let together = (BLOCK / inner).max(1);
-        let instructions = if together > 1 {
-            &program.rows
-        } else {
-            &program.row
-        };
-        for row in self.rows.clone().step_by(together) {
-            let rows = together.min(self.rows.end - row);
-            for column in self.columns.clone().step_by(BLOCK) {
-                let width = BLOCK.min(self.columns.end - column);
-                let piece = Piece {
+        let pieces = inner > block::<T>() / 2 || (inner < self.inner() && inner >= LEAST_PIECE);
+        if pieces {
+            for row in self.rows.clone() {
+                let piece = |column| Piece {
                     row,
-                    rows,
+                    rows: 1,
                     column,
-                    width,
+                    width: block::<T>().min(self.columns.end - column),
                 };
-                // SAFETY: the piece lies within the tile.
-                unsafe {
-                    self.execute(instructions, piece, scratch);
-                    self.output(piece, &scratch.addresses, &mut scratch.totals);
+                // SAFETY (both): the pieces lie within the tile.
+                unsafe { self.execute(&program.by_row, piece(self.columns.start), scratch) };
+                for column in self.columns.clone().step_by(block::<T>()) {
+                    unsafe { self.block(&program.row, piece(column), scratch) };
                 }
             }
+            return;
+        }
+        let together = (block::<T>() / inner).max(1);
+        for row in self.rows.clone().step_by(together) {
+            let piece = Piece {
+                row,
+                rows: together.min(self.rows.end - row),
+                column: self.columns.start,
+                width: inner,
+            };
+            // SAFETY: the piece lies within the tile.
+            unsafe { self.block(&program.rows, piece, scratch) };
+        }
+    }
+
+    /// Computes the values of a piece and what becomes of them.
+    unsafe fn block(
+        &self,
+        instructions: &[Instruction<T>],
+        piece: Piece,
+        scratch: &mut Scratch<T>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.execute(instructions, piece, scratch);
+            self.output(piece, &scratch.addresses, &mut scratch.totals);
         }
     }
 
     /// Computes values for a piece.
+    #[inline]
     unsafe fn execute(
         &self,
         instructions: &[Instruction<T>],
         piece: Piece,
         scratch: &mut Scratch<T>,
     ) {
-        let Scratch {
-            registers,
-            addresses,
-            arguments,
-            ..
-        } = scratch;
-        let registers = registers.elements_mut().as_mut_ptr();
+        let sources = scratch.sources.as_ptr();
+        let addresses = scratch.addresses.as_mut_ptr();
         let flat = self.flat(piece);
+        let block = piece.rows * piece.width;
+        let scattered = piece.rows > 1 && piece.width < self.inner();
         for instruction in instructions {
-            let step = &self.ready.nest.values[instruction.value];
-            // Operations may write to an array at once.
-            let mut result = match step.direct {
-                Some(target) => self.address(target).wrapping_add(flat),
-                None => registers.wrapping_add(step.register * REGISTER),
-            };
-            let part = if instruction.scalar {
-                Piece {
-                    rows: 1,
-                    width: 1,
-                    ..piece
-                }
-            } else {
-                piece
-            };
-            let size = part.rows * part.width;
-            // SAFETY: registers hold a block each; places were laid out for these extents.
+            let value = instruction.value;
+            let size = if instruction.scalar { 1 } else { block };
+            // SAFETY: there are addresses for all values; registers hold a block each; places were laid out for these
+            // extents.
             unsafe {
+                let address = addresses.add(value);
                 match &instruction.action {
-                    Action::Constant(value) => *result = *value,
-                    Action::Load => {
-                        let from = self.load(&step.access, part, result, addresses);
-                        if instruction.spread {
-                            *result = *from;
-                        } else {
-                            result = from;
-                        }
-                    }
-                    Action::Coordinate(axis) => self.coordinates(*axis, part, result),
                     Action::Kernel(kernel, [a, b, c]) => {
-                        kernel(addresses[*a], addresses[*b], addresses[*c], result, size);
+                        kernel(
+                            *addresses.add(*a),
+                            *addresses.add(*b),
+                            *addresses.add(*c),
+                            *address,
+                            size,
+                        );
                     }
-                    Action::Table(function, list) => {
-                        let arguments = &mut arguments[..list.len()];
-                        for element in 0..size {
-                            for (argument, (value, scalar)) in arguments.iter_mut().zip(list) {
-                                let at = if *scalar { 0 } else { element };
-                                *argument = (*addresses[*value].add(at)).to_f64();
-                            }
-                            *result.add(element) = T::from_f64(function(arguments));
+                    Action::Dense if !scattered => {
+                        *address = (*sources.add(value)).wrapping_add(flat);
+                    }
+                    Action::Line => {
+                        let access = &self.ready.nest.values[value].access;
+                        let stride = access.strides.last().copied().unwrap_or(0);
+                        let offset = self.row_offset(access, piece.row) + piece.column * stride;
+                        *address = (*sources.add(value)).wrapping_add(offset);
+                    }
+                    Action::Spread(register) => {
+                        let first = **address;
+                        if let Some(register) = register {
+                            *address = self.registers.wrapping_add(*register);
                         }
+                        std::slice::from_raw_parts_mut(*address, block).fill(first);
                     }
-                }
-                if instruction.spread {
-                    let size = piece.rows * piece.width;
-                    std::slice::from_raw_parts_mut(result, size).fill(*result);
+                    _ => self.gather(instruction, piece, scratch),
                 }
             }
-            addresses[instruction.value] = result;
         }
     }
 
@@ -260,8 +326,29 @@ impl<T: Real> Tile<'_, T> {
     }
 
     unsafe fn output(&self, piece: Piece, addresses: &[*mut T], totals: &mut [Accumulator]) {
-        let flat = self.flat(piece);
         let output = &self.ready.nest.output;
+        let reducers = output.reductions.iter().zip(&self.ready.reducers);
+        for ((reduced, reducer), total) in reducers.zip(totals) {
+            let target = self.address(reduced.place);
+            let each = reduced.rows_per_element;
+            let from = addresses[reduced.value].cast_const();
+            let with = reduced.with.map_or(from, |with| addresses[with]);
+            let from = Sources { from, with, each };
+            // SAFETY: the block holds the piece; the target an element for each of these rows, or where they are
+            // combined across, for each of their columns.
+            unsafe {
+                if !output.across && each == 1 && piece.width == self.inner() {
+                    let target = target.wrapping_add(piece.row);
+                    reducer(from.from, from.with, piece.width, piece.rows, target);
+                } else if output.across {
+                    let products = reduced.with.is_some();
+                    self.across(piece, *reducer, (from, products), target);
+                } else {
+                    self.along(piece, *reducer, from, target, total);
+                }
+            }
+        }
+        let flat = self.flat(piece);
         for store in &output.stores {
             let to = self.address(store.place).wrapping_add(flat);
             let (from, size) = (addresses[store.value], piece.rows * piece.width);
@@ -275,170 +362,66 @@ impl<T: Real> Tile<'_, T> {
                 }
             }
         }
-        let reducers = output.reductions.iter().zip(&self.ready.reducers);
-        for ((reduced, reducer), total) in reducers.zip(totals) {
-            let target = self.address(reduced.place);
-            let each = reduced.rows_per_element;
-            let from = addresses[reduced.value];
-            let whole = piece.column + piece.width == self.inner();
-            // SAFETY: the block holds the piece; the target an element for each of these rows, or where they are
-            // combined across, for each of their columns.
-            unsafe {
-                if !output.across && each == 1 && piece.width == self.inner() {
-                    reducer(
-                        from,
-                        piece.width,
-                        piece.rows,
-                        target.wrapping_add(piece.row),
-                    );
-                    continue;
-                }
-                if output.across {
-                    let mut turn = 0;
-                    while turn < piece.rows {
-                        let row = piece.row + turn;
-                        let mut rows = (each - row % each).min(piece.rows - turn);
-                        let mut from = from.add(turn * piece.width);
-                        let to = target.wrapping_add(row / each * self.inner() + piece.column);
-                        turn += rows;
-                        if row.is_multiple_of(each) {
-                            std::ptr::copy_nonoverlapping(from, to, piece.width);
-                            from = from.add(piece.width);
-                            rows -= 1;
-                        }
-                        reducer(from, piece.width, rows, to);
-                    }
-                    continue;
-                }
-                for turn in 0..piece.rows {
-                    let row = piece.row + turn;
-                    let from = from.add(turn * piece.width);
-                    let mut part = T::ZERO;
-                    reducer(from, piece.width, 1, &raw mut part);
-                    total.push(part.to_f64());
-                    if whole && (row + 1).is_multiple_of(each) {
-                        *target.wrapping_add(row / each) = T::from_f64(total.take());
-                    }
-                }
-            }
-        }
     }
 
-    /// The address of a load's elements: in place where they lie side by side, else gathered in `register`.
-    unsafe fn load(
+    /// Combines a piece's rows into the rows of a target, `each` of them into one.
+    unsafe fn across(
         &self,
-        access: &Access,
         piece: Piece,
-        register: *mut T,
-        addresses: &[*mut T],
-    ) -> *mut T {
-        let count = self.ready.nest.extents.len();
-        let base = self.address(access.place);
-        let stride = access.strides[count - 1];
-        // SAFETY: the plan was laid out for these extents; computed positions are compared with theirs.
-        unsafe {
-            if access.computed.is_empty() {
-                if access.dense && (piece.rows == 1 || piece.width == self.inner()) {
-                    return base.wrapping_add(self.flat(piece));
+        reducer: Reducer<T>,
+        (from, products): (Sources<T>, bool),
+        target: *mut T,
+    ) {
+        let each = from.each;
+        let mut element = piece.row / each;
+        let mut before = piece.row - element * each;
+        let mut turn = 0;
+        while turn < piece.rows {
+            let mut rows = (each - before).min(piece.rows - turn);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut from = from.moved(turn * piece.width);
+                let to = target.wrapping_add(element * self.inner() + piece.column);
+                turn += rows;
+                if before == 0 && products {
+                    std::slice::from_raw_parts_mut(to, piece.width).fill(T::ZERO);
+                } else if before == 0 {
+                    std::ptr::copy_nonoverlapping(from.from, to, piece.width);
+                    from = from.moved(piece.width);
+                    rows -= 1;
                 }
-                if piece.rows == 1 && (stride == 1 || piece.width == 1) {
-                    let offset = self.row_offset(access, piece.row) + piece.column * stride;
-                    return base.wrapping_add(offset);
-                }
+                reducer(from.from, from.with, piece.width, rows, to);
             }
-            // Rows that are all the same are copied from the first, twice as many each time.
-            let outer = &access.strides[..count - 1];
-            let same = access.computed.is_empty() && outer.iter().all(|stride| *stride == 0);
-            let rows = if same { 1 } else { piece.rows };
-            for turn in 0..rows {
-                let offset = self.row_offset(access, piece.row + turn) + piece.column * stride;
-                let to = register.add(turn * piece.width);
-                let from = base.wrapping_add(offset);
-                if !access.computed.is_empty() {
-                    for element in 0..piece.width {
-                        let mut moved = element * stride;
-                        let mut inside = true;
-                        for (value, stride, extent) in &access.computed {
-                            let at = *addresses[*value].add(turn * piece.width + element);
-                            let at = at.to_f64();
-                            let whole = at as usize;
-                            #[expect(clippy::float_cmp, reason = "a position is a whole number")]
-                            let valid = whole as f64 == at && whole < *extent;
-                            inside &= valid;
-                            moved += if valid { whole * stride } else { 0 };
-                        }
-                        *to.add(element) = if inside { *from.add(moved) } else { T::ZERO };
-                    }
-                } else if stride == 0 {
-                    repeat(*from, to, piece.width);
-                } else if stride == 1 {
-                    std::ptr::copy_nonoverlapping(from, to, piece.width);
-                } else {
-                    for element in 0..piece.width {
-                        *to.add(element) = *from.add(element * stride);
-                    }
-                }
-            }
-            let size = piece.rows * piece.width;
-            let mut filled = rows * piece.width;
-            while filled < size {
-                let more = filled.min(size - filled);
-                std::ptr::copy_nonoverlapping(register, register.add(filled), more);
-                filled += more;
-            }
+            element += 1;
+            before = 0;
         }
-        register
     }
 
-    /// The offset of a row of the last axis.
-    fn row_offset(&self, access: &Access, row: usize) -> usize {
-        let extents = &self.ready.nest.extents;
-        let outer = extents.len() - 1;
-        if outer == 1 {
-            return row * access.strides[0];
-        }
-        let mut rest = row;
-        let mut offset = 0;
-        for axis in (1..outer).rev() {
-            offset += rest % extents[axis] * access.strides[axis];
-            rest /= extents[axis];
-        }
-        if outer > 0 {
-            offset += rest * access.strides[0];
-        }
-        offset
-    }
-
-    unsafe fn coordinates(&self, axis: usize, piece: Piece, register: *mut T) {
-        let extents = &self.ready.nest.extents;
-        let last = extents.len() - 1;
+    /// Combines a piece's rows into elements, `each` of them into one, which other pieces may go on with.
+    unsafe fn along(
+        &self,
+        piece: Piece,
+        reducer: Reducer<T>,
+        from: Sources<T>,
+        target: *mut T,
+        total: &mut Accumulator,
+    ) {
+        let each = from.each;
+        let whole = piece.column + piece.width == self.inner();
         for turn in 0..piece.rows {
-            // SAFETY: a register holds the piece.
-            let to = unsafe { register.add(turn * piece.width) };
-            let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
-            if axis == last {
-                T::count_from(piece.column, to);
-            } else {
-                let below: usize = extents[axis + 1..last].iter().product();
-                let coordinate = (piece.row + turn) / below % extents[axis];
-                to.fill(T::from_f64(coordinate as f64));
+            let row = piece.row + turn;
+            // SAFETY: the caller's promise.
+            unsafe {
+                let from = from.moved(turn * piece.width);
+                let mut part = T::ZERO;
+                reducer(from.from, from.with, piece.width, 1, &raw mut part);
+                total.push(part.to_f64());
+                if whole && (each == 1 || (row + 1).is_multiple_of(each)) {
+                    let element = if each == 1 { row } else { row / each };
+                    *target.wrapping_add(element) = T::from_f64(total.take());
+                }
             }
         }
-    }
-}
-
-/// Elements that are written at once.
-const WIDE: usize = 8;
-
-/// Fills so many elements of a register, and some of those after them: a later row writes those anew, and the last
-/// one has room behind it.
-unsafe fn repeat<T: Real>(value: T, to: *mut T, width: usize) {
-    const { assert!(WIDE <= REGISTER - BLOCK) };
-    for column in (0..width).step_by(WIDE) {
-        // SAFETY: registers are longer than blocks by more than is written too much.
-        let block = unsafe { to.add(column).cast::<[T; WIDE]>() };
-        // SAFETY: as above.
-        unsafe { block.write_unaligned([value; WIDE]) };
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod pool;
 pub(crate) mod product;
 mod program;
 pub(crate) mod real;
+mod reductions;
 pub(crate) mod run;
 mod small;
 mod special;

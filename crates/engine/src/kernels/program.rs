@@ -1,38 +1,79 @@
-//! What computes each value of a block, looked up when a plan is made. What is the same everywhere is computed once
-//! for a tile, and what only changes from row to row once for a row, where a block is a piece of one; kernels take
-//! such values as scalars. Nothing here runs.
+//! What computes each value of a block, settled when a plan is made: where a value lies, which kernel computes it, and
+//! how often. What is the same everywhere is computed once for a tile, and what only changes from row to row once for a
+//! row, where a block is a piece of one; kernels take such values as scalars. Nothing here runs.
 
 use super::real::{Kernel, Real};
-use crate::block::{self, Value};
-use crate::nest::Nest;
+use crate::block::Value;
+use crate::nest::{Nest, Place, Varies};
 
-/// What computes a value.
+/// How a value of the block comes about, or a part of that.
 #[derive(Debug)]
 pub(super) enum Action<T> {
-    Constant(T),
-    Load,
+    /// It lies in a dense array, or is to be written there: at the block's own place.
+    Dense,
+    /// It lies in an array, a piece of a row side by side, or one element.
+    Line,
+    /// It is gathered from an array.
+    Gather,
     Coordinate(usize),
     Kernel(Kernel<T>, [usize; 3]),
     /// A function that has no kernel, its arguments, and which of them are scalars.
     Table(fn(&[f64]) -> f64, Vec<(usize, bool)>),
+    /// Its first element, which is there, is spread over the block: over the register, or in place.
+    Spread(Option<usize>),
 }
 
-/// How one value is computed.
+/// One step of a program.
 #[derive(Debug)]
 pub(super) struct Instruction<T> {
     pub value: usize,
     pub action: Action<T>,
     /// One element is computed instead of a block of them.
     pub scalar: bool,
-    /// That element is then spread over the block.
-    pub spread: bool,
+}
+
+/// Where the elements of a value start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    pub home: Home,
+    pub offset: usize,
+    /// For an array that a thread holds a strip of: elements of one row of a tile.
+    pub row: usize,
+}
+
+/// What a value's elements lie in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Home {
+    Registers,
+    Constants,
+    Arena,
+    Locals,
+}
+
+impl Source {
+    fn array(place: Place) -> Self {
+        Self {
+            home: if place.local.is_some() {
+                Home::Locals
+            } else {
+                Home::Arena
+            },
+            offset: place.offset,
+            row: place.local.unwrap_or(0),
+        }
+    }
 }
 
 /// The instructions of a nest.
 #[derive(Debug)]
 pub(super) struct Program<T> {
+    /// For each value where it lies; what is the same everywhere is there already, unless an instruction computes it.
+    pub sources: Vec<Source>,
+    pub constants: Vec<T>,
     /// Before the first block.
     pub fixed: Vec<Instruction<T>>,
+    /// Before the first piece of a row, where blocks are pieces of one row.
+    pub by_row: Vec<Instruction<T>>,
     /// For blocks that are pieces of one row.
     pub row: Vec<Instruction<T>>,
     /// For blocks of several rows.
@@ -40,49 +81,49 @@ pub(super) struct Program<T> {
 }
 
 impl<T: Real> Program<T> {
-    /// Looks the kernels up.
-    pub(super) fn new(nest: &Nest) -> Self {
-        let values: Vec<Value> = nest.values.iter().map(|step| step.value.clone()).collect();
-        let fixed = block::fixed(&values);
-        let by_row = by_row(nest, &fixed);
-        // Where all elements are read, by whoever takes no scalars.
-        let mut whole = vec![false; values.len()];
-        let output = &nest.output;
-        let stored = output.stores.iter().map(|store| store.value);
-        let reduced = output.reductions.iter().map(|reduced| reduced.value);
-        let positions = nest.values.iter().flat_map(|step| &step.access.computed);
-        for value in stored
-            .chain(reduced)
-            .chain(positions.map(|(value, ..)| *value))
-        {
-            whole[value] = true;
-        }
-        for (value, step) in nest.values.iter().enumerate() {
-            whole[value] |= step.direct.is_some();
-        }
-        // What is written to an array at once is computed where that is done, and what depends on it after it.
-        let mut hoisted: Vec<bool> = Vec::new();
-        for (value, step) in nest.values.iter().enumerate() {
-            let mut arguments = step.value.arguments().into_iter();
-            let before = arguments.all(|argument| hoisted[argument]);
-            hoisted.push(fixed[value] && step.direct.is_none() && before);
-        }
-        let instruction = |value: usize, scalars: &[bool]| Instruction {
-            value,
-            action: action(&values[value], &|argument| {
-                !scalars[value] && scalars[argument] && !whole[argument]
-            }),
-            scalar: scalars[value],
-            spread: scalars[value] && whole[value],
+    /// Looks the kernels up, for registers that are so many elements apart.
+    pub(super) fn new(nest: &Nest, register: usize) -> Self {
+        let maker = Maker::new(nest, register);
+        let mut constants = Vec::new();
+        let source = |step: &crate::nest::Step| match &step.value {
+            Value::Constant(value) => {
+                constants.push(T::from_f64(value.0));
+                Source {
+                    home: Home::Constants,
+                    offset: constants.len() - 1,
+                    row: 0,
+                }
+            }
+            Value::Load(..) => Source::array(step.access.place),
+            _ => step.direct.map_or(
+                Source {
+                    home: Home::Registers,
+                    offset: step.register * register,
+                    row: 0,
+                },
+                Source::array,
+            ),
         };
-        let list = |scalars: &[bool], hoist: bool| {
-            let chosen = (0..values.len()).filter(|value| hoisted[*value] == hoist);
-            chosen.map(|value| instruction(value, scalars)).collect()
+        let sources = nest.values.iter().map(source).collect();
+        let fixed = maker.hoisted(&|varies| varies == Varies::Never);
+        let lasting = maker.hoisted(&|varies| varies != Varies::Everywhere);
+        let all = 0..nest.values.len();
+        let chosen = |choose: &dyn Fn(&usize) -> bool| -> Vec<usize> {
+            all.clone().filter(|value| choose(value)).collect()
         };
+        let never = |varies| varies == Varies::Never;
+        let in_row = |varies| varies != Varies::Everywhere;
         Self {
-            fixed: list(&fixed, true),
-            row: list(&by_row, false),
-            rows: list(&fixed, false),
+            sources,
+            constants,
+            fixed: maker.list(&chosen(&|value| fixed[*value]), &never, false),
+            by_row: maker.list(
+                &chosen(&|value| lasting[*value] && !fixed[*value]),
+                &in_row,
+                true,
+            ),
+            row: maker.list(&chosen(&|value| !lasting[*value]), &in_row, true),
+            rows: maker.list(&chosen(&|value| !fixed[*value]), &never, false),
         }
     }
 
@@ -97,44 +138,119 @@ impl<T: Real> Program<T> {
     }
 }
 
-/// For each value whether it is the same for all elements of a row.
-fn by_row(nest: &Nest, fixed: &[bool]) -> Vec<bool> {
-    let last = nest.extents.len() - 1;
-    let mut by_row: Vec<bool> = Vec::new();
-    for (step, fixed) in nest.values.iter().zip(fixed) {
-        let access = &step.access;
-        let same = match &step.value {
-            Value::Constant(_) => true,
-            Value::Coordinate(axis) => *axis != last,
-            Value::Load(..) => {
-                let mut positions = access.computed.iter();
-                *fixed || access.strides[last] == 0 && positions.all(|(value, ..)| by_row[*value])
-            }
-            Value::Operation(_, arguments) => arguments.iter().all(|argument| by_row[*argument]),
-        };
-        by_row.push(same);
-    }
-    by_row
+struct Maker<'a> {
+    nest: &'a Nest,
+    register: usize,
+    /// Values of which all elements are read, by whoever takes no scalars.
+    whole: Vec<bool>,
 }
 
-fn action<T: Real>(value: &Value, is_scalar: &dyn Fn(usize) -> bool) -> Action<T> {
-    match value {
-        Value::Constant(value) => Action::Constant(T::from_f64(value.0)),
-        Value::Load(..) => Action::Load,
-        Value::Coordinate(axis) => Action::Coordinate(*axis),
-        Value::Operation(operation, arguments) => {
-            let mut three = [arguments[0]; 3];
-            let mut scalars = [false; 3];
-            for (place, argument) in arguments.iter().take(3).enumerate() {
-                three[place] = *argument;
-                scalars[place] = is_scalar(*argument);
-            }
-            if let Some(kernel) = T::kernel(*operation, scalars) {
-                return Action::Kernel(kernel, three);
-            }
-            let arguments = arguments.iter();
-            let arguments = arguments.map(|argument| (*argument, is_scalar(*argument)));
-            Action::Table(super::elementwise::scalar(*operation), arguments.collect())
+impl<'a> Maker<'a> {
+    fn new(nest: &'a Nest, register: usize) -> Self {
+        let output = &nest.output;
+        let stored = output.stores.iter().map(|store| store.value);
+        let reduced = output.reductions.iter();
+        let reduced = reduced.flat_map(crate::nest::Reduced::values);
+        let positions = nest.values.iter().flat_map(|step| &step.access.computed);
+        let positions = positions.map(|(value, ..)| *value);
+        let direct = |step: &crate::nest::Step| step.direct.is_some();
+        let mut whole: Vec<bool> = nest.values.iter().map(direct).collect();
+        for value in stored.chain(reduced).chain(positions) {
+            whole[value] = true;
+        }
+        Self {
+            nest,
+            register,
+            whole,
         }
     }
+
+    /// The values that are computed ahead of the blocks: those that vary so. What is written to an array at once is
+    /// computed where that is done, and what depends on it after it.
+    fn hoisted(&self, ahead: &dyn Fn(Varies) -> bool) -> Vec<bool> {
+        let mut hoisted: Vec<bool> = Vec::new();
+        for step in &self.nest.values {
+            let mut arguments = step.value.arguments().into_iter();
+            let before = arguments.all(|argument| hoisted[argument]);
+            hoisted.push(ahead(step.varies) && step.direct.is_none() && before);
+        }
+        hoisted
+    }
+
+    /// The instructions of some values, where those that vary so are scalars and blocks are pieces of a row or not.
+    fn list<T: Real>(
+        &self,
+        values: &[usize],
+        scalars: &dyn Fn(Varies) -> bool,
+        pieces: bool,
+    ) -> Vec<Instruction<T>> {
+        let mut list = Vec::new();
+        for value in values.iter().copied() {
+            let step = &self.nest.values[value];
+            if !step.needed {
+                continue;
+            }
+            let scalar = scalars(step.varies);
+            let mut push = |action| {
+                list.push(Instruction {
+                    value,
+                    action,
+                    scalar,
+                });
+            };
+            let own = step.register * self.register;
+            let mut spread = None;
+            match &step.value {
+                Value::Constant(_) => spread = Some(own),
+                Value::Load(..) if step.varies == Varies::Never => spread = Some(own),
+                Value::Load(..) => {
+                    let access = &step.access;
+                    let plain = access.computed.is_empty();
+                    let side_by_side = scalar || access.strides.last() == Some(&1);
+                    if plain && access.dense && !scalar {
+                        push(Action::Dense);
+                    } else if plain && pieces && side_by_side {
+                        push(Action::Line);
+                        spread = Some(own);
+                    } else {
+                        push(Action::Gather);
+                    }
+                }
+                Value::Coordinate(axis) => push(Action::Coordinate(*axis)),
+                Value::Operation(..) => {
+                    if step.direct.is_some() {
+                        push(Action::Dense);
+                    }
+                    let is_scalar = |argument: usize| {
+                        !scalar
+                            && scalars(self.nest.values[argument].varies)
+                            && !self.whole[argument]
+                    };
+                    push(operation(&step.value, &is_scalar));
+                }
+            }
+            if scalar && self.whole[value] {
+                push(Action::Spread(spread));
+            }
+        }
+        list
+    }
+}
+
+fn operation<T: Real>(value: &Value, is_scalar: &dyn Fn(usize) -> bool) -> Action<T> {
+    let Value::Operation(operation, arguments) = value else {
+        return Action::Gather;
+    };
+    let mut three = [arguments[0]; 3];
+    let mut scalars = [false; 3];
+    for (place, argument) in arguments.iter().take(3).enumerate() {
+        three[place] = *argument;
+        scalars[place] = is_scalar(*argument);
+    }
+    if let Some(kernel) = T::kernel(*operation, scalars) {
+        return Action::Kernel(kernel, three);
+    }
+    let arguments = arguments.iter();
+    let arguments = arguments.map(|argument| (*argument, is_scalar(*argument)));
+    Action::Table(super::elementwise::scalar(*operation), arguments.collect())
 }

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use super::elementwise::{Kernels, Level};
+use super::reductions::{Reducers, Reduction};
 use super::small::Small;
 use crate::block::Operation;
-use crate::term::Combine;
 
 /// A precision that plans run in: `f32` or `f64`.
 pub trait Real: sealed::Precision {}
@@ -17,12 +17,12 @@ impl Real for f64 {}
 /// of the operands, but not overlap one otherwise.
 pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usize);
 
-/// A kernel that combines each row of a block into one element, or all rows into one: the rows, their width, their
-/// number, the results.
-pub(crate) type Reducer<T> = unsafe fn(*const T, usize, usize, *mut T);
+/// A kernel that combines each row of a block into one element, or all rows into one: the rows, those of another block
+/// that they may be multiplied by, their width, their number, the results.
+pub(crate) type Reducer<T> = unsafe fn(*const T, *const T, usize, usize, *mut T);
 
 pub(crate) mod sealed {
-    use super::{Combine, Debug, Kernel, Level, Operation, Reducer, Small};
+    use super::{Debug, Kernel, Level, Operation, Reducer, Reduction, Small};
 
     /// What the engine needs of a precision.
     pub trait Precision:
@@ -50,7 +50,7 @@ pub(crate) mod sealed {
             scalars: [bool; 3],
         ) -> Option<Kernel<Self>>;
         /// The kernel that combines rows into an element each or, across them, into one row that is there.
-        fn reducer(combine: Combine, across: bool) -> Reducer<Self>;
+        fn reducer(reduction: Reduction, across: bool) -> Reducer<Self>;
         /// What multiplies small matrices, where this machine has it.
         fn small() -> Option<Small<Self>>;
         /// `target = left @ right`, or `target += factor * left @ right`.
@@ -94,8 +94,8 @@ macro_rules! precision {
                 Kernels::<Self>::kernel(level, operation, scalars)
             }
 
-            fn reducer(combine: Combine, across: bool) -> Reducer<Self> {
-                Kernels::<Self>::reducer(Level::detect(), combine, across)
+            fn reducer(reduction: Reduction, across: bool) -> Reducer<Self> {
+                Reducers::<Self>::reducer(Level::detect(), reduction, across)
             }
 
             fn small() -> Option<Small<Self>> {

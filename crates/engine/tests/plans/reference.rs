@@ -292,6 +292,31 @@ fn updates_replace_inputs() {
         &[],
         &[("x", "u"), ("y", "v")],
     );
+    // Sums in the same loop as the update read what was there before it.
+    agrees_after_update(
+        "W[N, M]; G[N, M]\nV = W - 0.1 * G\ns[n] = sum[m](W[n, m])\nq[n] = sum[m](W[n, m]**2)\np[n] = sum[m](W[n, m] * G[n, m])",
+        &[("M", 70), ("N", 30)],
+        &["s", "q", "p"],
+        &[("W", "V")],
+    );
+}
+
+#[test]
+fn sums_of_products_within_loops() {
+    let text = "
+X[S, D]; Y[S, D]; g[D]; r[S]
+A[s, d] = X[s, d] - r[s]
+n[s] = sum[d](A[s, d]**2)
+c[s] = sum[d](A[s, d] * Y[s, d] * g[d] / r[s])
+u[d] = sum[s](A[s, d] * Y[s, d] / r[s])
+v[d] = sum[s](A[s, d]**2)
+t = sum[s, d](A[s, d] * Y[s, d])";
+    // Several rows to a block, a row, pieces of one; strips of many rows.
+    for sizes in [[37, 9], [20, 1024], [5, 2500], [600, 400]] {
+        let sizes = [("S", sizes[0]), ("D", sizes[1])];
+        agrees(text, &sizes, &["A", "n", "c", "u", "v", "t"]);
+        agrees(text, &sizes, &["n", "u"]);
+    }
 }
 
 #[test]
