@@ -114,14 +114,8 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
 /// From so many elements on, what nobody reads soon is not worth its place in the caches.
 const LARGE: usize = 1 << 20;
 
-/// An arena of so many bytes stays in the outermost cache, from one run to the next.
-const OUTERMOST: usize = 16 << 20;
-
-/// Large results that no statement reads, and that take no input's place, in an arena of so many bytes.
-pub(crate) fn streamed(fused: &Fused, arena: usize) -> BTreeSet<ArrayId> {
-    if arena <= OUTERMOST {
-        return BTreeSet::new();
-    }
+/// Large results that no statement reads, and that take no input's place.
+pub(crate) fn streamed(fused: &Fused) -> BTreeSet<ArrayId> {
     let read = |array: ArrayId| {
         fused
             .statements

@@ -291,15 +291,19 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         }
         let place = places.place(statement.target);
         let size = places.arrays[statement.target.0].len();
-        if !places.streamed.contains(&statement.target)
-            && writes_directly(&values, &late, *value, (place, size), places)
-        {
+        // Writing hides behind a function that takes long.
+        let hides = matches!(
+            &values[*value].value,
+            Value::Operation(Operation::Unary(function), _) if function.is_costly()
+        );
+        let streams = places.streamed.contains(&statement.target) && !hides;
+        if !streams && writes_directly(&values, &late, *value, (place, size), places) {
             values[*value].direct = Some(place);
         } else {
             output.stores.push(Store {
                 value: *value,
                 place,
-                streams: places.streamed.contains(&statement.target),
+                streams,
             });
         }
     }

@@ -88,7 +88,7 @@ impl<T: Real> Plan<T> {
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
-            streamed: memory::streamed(&fused, layout.size * size_of::<T>()),
+            streamed: memory::streamed(&fused),
             kernels: Vec::new(),
         };
         let (stages, reports) = builder.stages(&groups);

@@ -2,7 +2,7 @@
 //! they are computed once and kept, where nothing large lies in between. Every rewrite here keeps values.
 
 use crate::schedule::stands_alone;
-use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term, Unary};
+use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term};
 
 /// A value over the whole iteration space of the statements that need it.
 type Key = (Vec<usize>, Term);
@@ -102,8 +102,7 @@ fn costly(term: &Term, axes: usize) -> Vec<Term> {
 }
 
 fn is_costly(term: &Term) -> bool {
-    let cheap = [Unary::Sqrt, Unary::Abs, Unary::Square, Unary::Reciprocal];
-    matches!(term, Term::Unary(function, _) if !cheap.contains(function))
+    matches!(term, Term::Unary(function, _) if function.is_costly())
 }
 
 fn replace(term: &Term, value: &Term, by: &Term) -> Term {

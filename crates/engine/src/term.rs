@@ -107,6 +107,16 @@ pub enum Unary {
     Reciprocal,
 }
 
+impl Unary {
+    /// Whether it takes many instructions.
+    pub(crate) fn is_costly(self) -> bool {
+        !matches!(
+            self,
+            Self::Sqrt | Self::Abs | Self::Square | Self::Reciprocal
+        )
+    }
+}
+
 /// Functions of two arguments that have a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Binary {

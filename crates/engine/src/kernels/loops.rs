@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::program::{Action, Home, Instruction, Program};
+use super::program::{Action, Instruction, Program};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::{Aligned, Memory};
@@ -184,16 +184,16 @@ impl<T: Real> Tile<'_, T> {
     /// Sets the addresses of all values to where they start.
     fn place(&self, scratch: &mut Scratch<T>) {
         let program = &self.ready.program;
-        let homes = |home| match home {
-            Home::Registers => self.registers,
-            // Nothing is written to constants: no instruction computes one in place.
-            Home::Constants => program.constants.as_ptr().cast_mut(),
-            Home::Arena => self.memory.arena,
-            Home::Locals => self.memory.locals,
-        };
+        // In the order of `Home`. Nothing is written to constants: no instruction computes one in place.
+        let homes = [
+            self.registers,
+            program.constants.as_ptr().cast_mut(),
+            self.memory.arena,
+            self.memory.locals,
+        ];
         let places = scratch.sources.iter_mut().zip(&mut scratch.addresses);
         for (source, (start, address)) in program.sources.iter().zip(places) {
-            let held = homes(source.home).wrapping_add(source.offset);
+            let held = homes[source.home as usize].wrapping_add(source.offset);
             *start = held.wrapping_sub(self.first * source.row);
             *address = *start;
         }

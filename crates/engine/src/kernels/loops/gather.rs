@@ -78,9 +78,15 @@ impl<T: Real> Tile<'_, T> {
                         for (value, stride, extent) in &access.computed {
                             let at = *addresses[*value].add(turn * piece.width + element);
                             let at = at.to_f64();
-                            let whole = at as usize;
+                            // What is not a number is outside as well.
+                            let within = at >= 0.0 && at < *extent as f64;
+                            let whole = if within {
+                                at.to_int_unchecked::<i64>() as usize
+                            } else {
+                                0
+                            };
                             #[expect(clippy::float_cmp, reason = "a position is a whole number")]
-                            let valid = whole as f64 == at && whole < *extent;
+                            let valid = within && whole as f64 == at;
                             inside &= valid;
                             moved += if valid { whole * stride } else { 0 };
                         }
