@@ -19,46 +19,74 @@ pub const FILES: &[(&str, &str)] = &[
     ("updates", include_str!("library/updates.bp")),
 ];
 
-/// The modules of one file, read when one of them is first asked for.
-fn modules(file: usize) -> &'static [Arc<Module>] {
-    static MODULES: [OnceLock<Vec<Arc<Module>>>; FILES.len()] =
-        [const { OnceLock::new() }; FILES.len()];
-    MODULES[file].get_or_init(|| {
-        let statements = backprove_syntax::parse(FILES[file].1).program.statements;
-        let module = |statement| match statement {
-            Statement::Module(module) => Some(Arc::new(Module::of_library(&module))),
-            _ => None,
+/// A module and the part of its file that holds it. It is read when it is first asked for: most programs need few modules,
+/// and reading all of a file takes longer than deriving from one.
+struct Entry {
+    name: &'static str,
+    text: &'static str,
+    module: OnceLock<Option<Arc<Module>>>,
+}
+
+impl Entry {
+    fn module(&self) -> Option<Arc<Module>> {
+        let read = || {
+            let statements = backprove_syntax::parse(self.text).program.statements;
+            statements
+                .into_iter()
+                .find_map(|statement| match statement {
+                    Statement::Module(module) => Some(Arc::new(Module::of_library(&module))),
+                    _ => None,
+                })
         };
-        statements.into_iter().filter_map(module).collect()
+        self.module.get_or_init(read).clone()
+    }
+}
+
+/// All modules in order: each begins with the word `module` at the beginning of a line, and ends where the next one begins.
+fn entries() -> &'static [Entry] {
+    static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
+    ENTRIES.get_or_init(|| {
+        let parts = FILES.iter().flat_map(|(_, file)| {
+            let starts = || {
+                file.match_indices(HEADING)
+                    .map(|(line_break, _)| line_break + 1)
+            };
+            let ends = starts().skip(1).chain([file.len()]);
+            starts().zip(ends).map(|(start, end)| &file[start..end])
+        });
+        let entry = |text: &'static str| Entry {
+            name: headed(text).unwrap_or(text),
+            text,
+            module: OnceLock::new(),
+        };
+        parts.map(entry).collect()
     })
 }
 
+/// The name of the module that begins a text.
+fn headed(text: &'static str) -> Option<&'static str> {
+    text.strip_prefix(HEADING.trim_start())?.split('(').next()
+}
+
+const HEADING: &str = "\nmodule ";
+
 /// The module called `name`; where there are several, the first.
 pub(crate) fn module(name: &str) -> Option<Arc<Module>> {
-    variants(name).into_iter().next()
+    entries()
+        .iter()
+        .find(|entry| entry.name == name)
+        .and_then(Entry::module)
 }
 
 /// All modules called `name`, for arguments of different ranks.
 pub(crate) fn variants(name: &str) -> Vec<Arc<Module>> {
-    let file = FILES
-        .iter()
-        .position(|(_, text)| headings(text).any(|heading| heading == name));
-    let all = file.map_or(&[][..], modules);
-    all.iter()
-        .filter(|module| module.name == name)
-        .cloned()
-        .collect()
+    let called = entries().iter().filter(|entry| entry.name == name);
+    called.filter_map(Entry::module).collect()
 }
 
 /// The names of all modules in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    FILES.iter().flat_map(|(_, text)| headings(text))
-}
-
-/// The names behind the word `module` at the beginnings of lines.
-fn headings(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines()
-        .filter_map(|line| line.strip_prefix("module ")?.split('(').next())
+    entries().iter().map(|entry| entry.name)
 }
 
 #[cfg(test)]
@@ -72,10 +100,20 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_modules() {
-        let read = (0..FILES.len())
-            .flat_map(modules)
-            .map(|module| module.name.as_str());
-        assert!(read.eq(names()));
+        let read = entries().iter().map(Entry::module);
+        let read: Vec<String> = read.map(|module| module.unwrap().name.clone()).collect();
+        assert!(read.iter().eq(names()));
+        // As reading the files as a whole finds them.
+        let whole = FILES.iter().flat_map(|(_, text)| {
+            let statements = backprove_syntax::parse(text).program.statements;
+            statements
+                .into_iter()
+                .filter_map(|statement| match statement {
+                    Statement::Module(module) => Some(module.name.text),
+                    _ => None,
+                })
+        });
+        assert_eq!(read, whole.collect::<Vec<_>>());
     }
 
     #[test]
