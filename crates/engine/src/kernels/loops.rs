@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
+use super::aligned::Aligned;
 use super::program::{Action, Instruction, Program};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
-use super::run::{Aligned, Memory};
+use super::run::Memory;
 use super::stream;
 use crate::memory::ALIGNMENT;
 use crate::nest::{Nest, Place, Rows};

@@ -6,6 +6,7 @@
     reason = "kernels work on parts of one arena that several threads write at once"
 )]
 
+mod aligned;
 pub(crate) mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod functions;

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
+use super::aligned::Aligned;
 use super::dense::{self, Dense};
 use super::loops::{Ready, Scratch};
 use super::pool::Pool;
 use super::product::{self, Part};
 use super::real::Real;
-use crate::memory::ALIGNMENT;
 use crate::nest::Place;
 use crate::product::Product;
 
@@ -114,38 +114,6 @@ impl Watch for Unwatched {
     }
 }
 
-/// Elements that start at an aligned address.
-#[derive(Debug)]
-pub(super) struct Aligned<T> {
-    memory: Vec<T>,
-    /// Where the first aligned element is.
-    start: usize,
-    size: usize,
-}
-
-impl<T: Real> Aligned<T> {
-    /// So many elements, all zero.
-    pub(super) fn new(size: usize) -> Self {
-        let memory = vec![T::ZERO; size + ALIGNMENT];
-        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<T>());
-        Self {
-            start: start.min(ALIGNMENT),
-            memory,
-            size,
-        }
-    }
-
-    /// All of them.
-    pub(super) fn elements(&self) -> &[T] {
-        &self.memory[self.start..self.start + self.size]
-    }
-
-    /// All of them, to be written.
-    pub(super) fn elements_mut(&mut self) -> &mut [T] {
-        &mut self.memory[self.start..self.start + self.size]
-    }
-}
-
 /// Where a task finds its arrays.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory<T> {
@@ -185,11 +153,7 @@ impl<T> Shared<T> {
 impl<T: Real> Arena<T> {
     /// An arena of so many elements, all zero; nothing where the system does not give the memory.
     pub(crate) fn new(size: usize) -> Option<Self> {
-        let mut asked: Vec<T> = Vec::new();
-        asked.try_reserve_exact(size.checked_add(ALIGNMENT)?).ok()?;
-        // The compiler may not leave the question out.
-        drop(std::hint::black_box(asked));
-        Some(Self(Aligned::new(size)))
+        Aligned::ask(size).map(Self)
     }
 
     /// All elements.

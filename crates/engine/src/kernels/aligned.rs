@@ -1,0 +1,89 @@
+//! Memory that starts at an aligned address, on large pages where it is large. Nothing here knows what lies in it.
+
+use std::alloc::{Layout, alloc_zeroed};
+
+use super::real::Real;
+use crate::memory::ALIGNMENT;
+
+/// Elements that start at an aligned address.
+#[derive(Debug)]
+pub(super) struct Aligned<T> {
+    memory: Vec<T>,
+    /// Where the first aligned element is.
+    start: usize,
+    size: usize,
+}
+
+/// The bytes of a large page. Each page that is written for the first time interrupts the program: a first step spends more
+/// time on 4,096 bytes a time than on its products.
+const LARGE_PAGE: usize = 2 << 20;
+
+impl<T: Real> Aligned<T> {
+    /// So many elements, all zero.
+    pub(super) fn new(size: usize) -> Self {
+        let memory = vec![T::ZERO; size + ALIGNMENT];
+        Self::starting(memory, size, ALIGNMENT)
+    }
+
+    /// The same; nothing where the system does not give the memory.
+    pub(super) fn ask(size: usize) -> Option<Self> {
+        let page = LARGE_PAGE / size_of::<T>();
+        // The last page, if less than half of it would be used, stays small.
+        let large = size.checked_add(page / 2)? / page * page;
+        let alignment = if large > 0 { page } else { ALIGNMENT };
+        let count = size.max(large).checked_add(alignment)?;
+        let layout = Layout::array::<T>(count).ok()?;
+        // SAFETY: the layout is not empty. A vector of so many elements has the same layout, and zero bytes are zero in
+        // both precisions.
+        let memory = unsafe {
+            let memory = alloc_zeroed(layout);
+            if memory.is_null() {
+                return None;
+            }
+            Vec::from_raw_parts(memory.cast::<T>(), count, count)
+        };
+        let mut aligned = Self::starting(memory, size, alignment);
+        if large > 0 {
+            let start = aligned.start;
+            on_large_pages(&mut aligned.memory[start..start + large]);
+        }
+        Some(aligned)
+    }
+
+    /// The first `size` elements from a multiple of `alignment` elements on; the memory has so many more.
+    fn starting(memory: Vec<T>, size: usize, alignment: usize) -> Self {
+        let start = memory.as_ptr().align_offset(alignment * size_of::<T>());
+        Self {
+            start: start.min(alignment),
+            memory,
+            size,
+        }
+    }
+
+    /// All of them.
+    pub(super) fn elements(&self) -> &[T] {
+        &self.memory[self.start..self.start + self.size]
+    }
+
+    /// All of them, to be written.
+    pub(super) fn elements_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..self.start + self.size]
+    }
+}
+
+/// Asks for large pages.
+#[cfg(target_os = "linux")]
+fn on_large_pages<T>(elements: &mut [T]) {
+    // SAFETY: the bytes belong to the slice, and the advice leaves what they hold. A refusal changes nothing.
+    unsafe {
+        libc::madvise(
+            elements.as_mut_ptr().cast(),
+            size_of_val(elements),
+            libc::MADV_HUGEPAGE,
+        );
+    }
+}
+
+/// Elsewhere the system decides.
+#[cfg(not(target_os = "linux"))]
+fn on_large_pages<T>(_: &mut [T]) {}
