@@ -246,7 +246,7 @@ fn depth(expr: &Expr) -> usize {
         Node::Sum(indices, _) | Node::Reduce(_, indices, _) => indices.len(),
         _ => 0,
     };
-    let below = expr.children().into_iter().map(depth).max();
+    let below = expr.children().map(depth).max();
     own + below.unwrap_or(0)
 }
 

@@ -65,6 +65,15 @@ pub fn matches_factors(
 ) -> Option<(HashMap<Index, Index>, Vec<Expr>)> {
     let pattern_factors = pattern.factors();
     let target_factors = target.factors();
+    let occurs = |factor: &Expr| {
+        let signature = factor.base().signature();
+        target_factors
+            .iter()
+            .any(|other| other.base().signature() == signature)
+    };
+    if !pattern_factors.iter().all(occurs) {
+        return None;
+    }
     let mut search = Search::new(variables, [pattern, target]);
     let mut left_over = None;
     take_factors(
@@ -133,10 +142,13 @@ fn take_factors(
     };
     let (base, exponent) = first.split_power();
     for position in 0..target.len() {
+        if base.signature() != target[position].base().signature() {
+            continue;
+        }
         let (target_base, target_exponent) = target[position].split_power();
         let remaining = Expr::addition([target_exponent.clone(), exponent.negate()]);
         let divides = remaining.is_zero() || takes_from(&exponent, &target_exponent);
-        if !divides || base.signature() != target_base.signature() {
+        if !divides {
             continue;
         }
         let mark = search.mark();
@@ -179,7 +191,7 @@ pub fn is_symmetric(operand: &Operand) -> bool {
 /// The expression as a sum of products: sums drawn outward, deltas contracted, products multiplied
 /// out, like factors and terms collected. `None` beyond the budget.
 pub fn multiplied_out(expr: &Expr) -> Option<Expr> {
-    let parts: Option<Vec<Expr>> = expr.children().into_iter().map(multiplied_out).collect();
+    let parts: Option<Vec<Expr>> = expr.children().map(multiplied_out).collect();
     let expr = expr.with_children(parts?);
     let expr = match expr.node() {
         Node::Product(_) => {

@@ -183,7 +183,8 @@ impl Ord for Number {
 impl Hash for Number {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
-            Self::Rational(ratio) => ratio.hash(state),
+            // In lowest terms: equal numbers have equal parts.
+            Self::Rational(ratio) => (ratio.numer(), ratio.denom()).hash(state),
             Self::Real(value) => value.to_bits().hash(state),
         }
     }

@@ -281,9 +281,8 @@ fn matches(pattern: &Expr, expr: &Expr, map: &mut HashMap<Index, Option<Index>>)
         | (Node::Power(..), Node::Power(..))
         | (Node::Call(..), Node::Call(..)) => {
             let (left, right) = (pattern.children(), expr.children());
-            left.len() == right.len()
+            left.clone().count() == right.clone().count()
                 && left
-                    .into_iter()
                     .zip(right)
                     .all(|(left, right)| matches(left, right, map))
         }

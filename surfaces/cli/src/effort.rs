@@ -47,7 +47,7 @@ pub fn affordable(program: &Program, wrt: &[String]) -> Result<(), Diagnostic> {
 
 /// About how many operations one element of the expression takes.
 fn operations(expr: &Expr) -> f64 {
-    let parts: f64 = expr.children().into_iter().map(operations).sum();
+    let parts: f64 = expr.children().map(operations).sum();
     match expr.node() {
         Node::Sum(bound, _) | Node::Reduce(_, bound, _) => {
             product(bound.iter().map(Index::extent)) * parts

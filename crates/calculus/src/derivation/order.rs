@@ -164,7 +164,7 @@ fn retold(expr: &Expr, find: &impl Fn(&Tensor) -> Option<Tensor>) -> Expr {
     if let Node::Access(tensor, at) = expr.node() {
         return find(tensor).map_or_else(|| expr.clone(), |tensor| Expr::access(&tensor, at));
     }
-    let parts = expr.children().into_iter();
+    let parts = expr.children();
     expr.with_children(parts.map(|part| retold(part, find)).collect())
 }
 

@@ -418,7 +418,7 @@ fn occurrences(expr: &Expr, part: &Equation) -> usize {
     if by_name(expr, part).is_some() {
         return 1;
     }
-    let children = expr.children().into_iter();
+    let children = expr.children();
     children.map(|child| occurrences(child, part)).sum()
 }
 

@@ -52,7 +52,7 @@ fn find(
     if let Some(new) = (rule.apply)(expr, scope) {
         return Some((path.clone(), new));
     }
-    for (position, child) in expr.children().into_iter().enumerate() {
+    for (position, child) in expr.children().enumerate() {
         path.push(position);
         if let Some(found) = find(child, rule, scope, path) {
             return Some(found);
@@ -94,7 +94,7 @@ fn first_derivative(expr: &Expr, path: &mut Vec<usize>) -> Option<(Vec<usize>, E
     if matches!(expr.node(), Node::Derivative(..)) {
         return Some((path.clone(), expr.clone()));
     }
-    for (position, child) in expr.children().into_iter().enumerate() {
+    for (position, child) in expr.children().enumerate() {
         path.push(position);
         if let Some(found) = first_derivative(child, path) {
             return Some(found);

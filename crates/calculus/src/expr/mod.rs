@@ -9,10 +9,11 @@
 //! author wrote it, so that results read naturally; equality up to order and bound names lives in
 //! `canonical`. Every binder holds an [`Index`] of its own, so nothing here can capture.
 
+mod hash;
 mod walk;
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::affine::Affine;
@@ -20,6 +21,7 @@ use crate::functions::{Function, MatrixFunction};
 use crate::index::{Dim, Index};
 use crate::number::Number;
 use crate::size::Size;
+use hash::Mixer;
 
 pub use crate::tensor::{Cotangent, Fact, Tensor};
 
@@ -151,7 +153,7 @@ impl Hash for Expr {
 
 impl Expr {
     fn new(node: Node) -> Self {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Mixer::default();
         node.hash(&mut hasher);
         let hash = hasher.finish();
         let signature = signature(&node);
@@ -420,7 +422,7 @@ impl Expr {
 fn equation_signature(affine: &Affine) -> u64 {
     let signed = |sign: i64| {
         let part = |extent: Option<&Dim>, coefficient: &Size| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = Mixer::default();
             (extent, coefficient.times(&Size::integer(sign))).hash(&mut hasher);
             hasher.finish()
         };
@@ -436,7 +438,7 @@ fn equation_signature(affine: &Affine) -> u64 {
 }
 
 fn signature(node: &Node) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Mixer::default();
     std::mem::discriminant(node).hash(&mut hasher);
     let unordered = |parts: &[Expr]| {
         parts
@@ -445,7 +447,7 @@ fn signature(node: &Node) -> u64 {
     };
     let extents = |indices: &[Index]| {
         indices.iter().fold(0_u64, |total, index| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = Mixer::default();
             index.extent().hash(&mut hasher);
             total.wrapping_add(hasher.finish())
         })

@@ -10,29 +10,28 @@ use crate::number::Number;
 
 impl Expr {
     /// The direct parts, in order.
-    pub fn children(&self) -> Vec<&Self> {
-        match self.node() {
+    pub fn children(&self) -> impl Iterator<Item = &Self> + Clone {
+        let (first, others): (_, &[Self]) = match self.node() {
             Node::Number(_)
             | Node::Extent(_)
             | Node::Position(_)
             | Node::Access(..)
-            | Node::Delta(..) => Vec::new(),
+            | Node::Delta(..) => (None, &[]),
             Node::Indicator(_, body)
             | Node::Sum(_, body)
             | Node::Reduce(_, _, body)
-            | Node::Derivative(body, ..) => vec![body],
-            Node::Matrix(_, operand, _) => vec![&operand.body],
-            Node::Power(base, exponent) => vec![base, exponent],
-            Node::Product(parts) | Node::Add(parts) | Node::Call(_, parts) => {
-                parts.iter().collect()
-            }
-        }
+            | Node::Derivative(body, ..) => (Some(body), &[]),
+            Node::Matrix(_, operand, _) => (Some(&operand.body), &[]),
+            Node::Power(base, exponent) => (Some(base), std::slice::from_ref(exponent)),
+            Node::Product(parts) | Node::Add(parts) | Node::Call(_, parts) => (None, parts),
+        };
+        first.into_iter().chain(others)
     }
 
     /// The same node with other parts, through the constructors.
     #[must_use]
     pub fn with_children(&self, mut parts: Vec<Self>) -> Self {
-        debug_assert_eq!(self.children().len(), parts.len());
+        debug_assert_eq!(self.children().count(), parts.len());
         match self.node() {
             Node::Number(_)
             | Node::Extent(_)
@@ -68,7 +67,7 @@ impl Expr {
     #[must_use]
     pub fn map_children(&self, mut f: impl FnMut(&Self) -> Self) -> Self {
         let children = self.children();
-        let parts: Vec<Self> = children.iter().map(|child| f(child)).collect();
+        let parts: Vec<Self> = children.clone().map(&mut f).collect();
         if parts.iter().zip(children).all(|(new, old)| new == old) {
             self.clone()
         } else {
@@ -86,7 +85,7 @@ impl Expr {
 
     /// Whether some part satisfies `test`.
     pub fn any(&self, test: &mut impl FnMut(&Self) -> bool) -> bool {
-        test(self) || self.children().into_iter().any(|child| child.any(test))
+        test(self) || self.children().any(|child| child.any(test))
     }
 
     /// Its factors: those of a product, else the expression alone.
@@ -127,6 +126,14 @@ impl Expr {
         }
     }
 
+    /// What it is a power of; itself where it is none.
+    pub(crate) fn base(&self) -> &Self {
+        match self.node() {
+            Node::Power(base, _) => base,
+            _ => self,
+        }
+    }
+
     /// Base and exponent: any expression is a first power of itself.
     pub fn split_power(&self) -> (Self, Self) {
         match self.node() {
@@ -137,7 +144,7 @@ impl Expr {
 
     /// The number of nodes.
     pub fn size(&self) -> usize {
-        1 + self.children().into_iter().map(Self::size).sum::<usize>()
+        1 + self.children().map(Self::size).sum::<usize>()
     }
 
     /// Whether an element of `tensor` occurs.
@@ -215,10 +222,7 @@ impl Expr {
             Node::Sum(indices, body) | Node::Reduce(_, indices, body) => {
                 !indices.contains(index) && body.depends_on(index)
             }
-            _ => self
-                .children()
-                .into_iter()
-                .any(|child| child.depends_on(index)),
+            _ => self.children().any(|child| child.depends_on(index)),
         }
     }
 
@@ -271,7 +275,7 @@ impl Expr {
         let Some((first, rest)) = path.split_first() else {
             return Some(self);
         };
-        self.children().get(*first)?.at(rest)
+        self.children().nth(*first)?.at(rest)
     }
 
     /// The expression with the part at `path` replaced.
@@ -280,7 +284,7 @@ impl Expr {
         let Some((first, rest)) = path.split_first() else {
             return new;
         };
-        let mut parts: Vec<Self> = self.children().into_iter().cloned().collect();
+        let mut parts: Vec<Self> = self.children().cloned().collect();
         if let Some(part) = parts.get_mut(*first) {
             *part = part.replace_at(rest, new);
         }

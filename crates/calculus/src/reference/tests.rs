@@ -294,7 +294,7 @@ fn expression(functions: bool) -> impl Strategy<Value = (Expr, Index, Index)> {
 
 /// The same value in another form: orders reversed, products distributed over the first addition.
 fn disguised(expr: &Expr) -> Expr {
-    let parts: Vec<Expr> = expr.children().into_iter().map(disguised).collect();
+    let parts: Vec<Expr> = expr.children().map(disguised).collect();
     match expr.node() {
         Node::Add(_) => Expr::addition(parts.into_iter().rev()),
         Node::Product(_) => {
@@ -306,7 +306,7 @@ fn disguised(expr: &Expr) -> Expr {
             };
             let mut rest = parts;
             let addition = rest.remove(position);
-            let terms = addition.children().into_iter().map(|term| {
+            let terms = addition.children().map(|term| {
                 Expr::product(std::iter::once(term.clone()).chain(rest.iter().cloned()))
             });
             Expr::addition(terms.map(|term| term.freshen()))
