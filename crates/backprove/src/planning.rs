@@ -295,8 +295,8 @@ impl Subject {
         let updates: Vec<(&str, &str)> = updates
             .map(|(input, equation)| (input.as_str(), equation.as_str()))
             .collect();
-        let plan = Plan::compile(&self.program, sizes, &outputs, &updates);
-        Ok(plan.map_err(|error| refused(&error))?.threads(threads))
+        Plan::compile_for(&self.program, sizes, &outputs, &updates, threads)
+            .map_err(|error| refused(&error))
     }
 
     /// Runs a plan of it on random inputs that are true to the declared facts, until the time is known well.

@@ -327,8 +327,20 @@ impl Fused {
         self.replaces.get(&target).copied()
     }
 
+    /// For each array the statements that read it, in order.
+    pub(crate) fn readers(&self) -> Vec<Vec<usize>> {
+        let mut readers = vec![Vec::new(); self.arrays.len()];
+        for (place, statement) in self.statements.iter().enumerate() {
+            for array in statement.reads() {
+                readers[array.0].push(place);
+            }
+        }
+        readers
+    }
+
     /// For each statement those that must run before it.
     pub(crate) fn dependences(&self) -> Vec<Vec<usize>> {
+        let readers = self.readers();
         let mut writer: HashMap<ArrayId, usize> = HashMap::new();
         for (place, statement) in self.statements.iter().enumerate() {
             if self.arrays[statement.target.0].origin != Origin::Input {
@@ -343,11 +355,8 @@ impl Fused {
                 .filter_map(|array| writer.get(array).copied())
                 .collect();
             if let Some(input) = self.overwrites(statement.target) {
-                for (reader, other) in self.statements.iter().enumerate() {
-                    if reader != place && other.reads().contains(&input) {
-                        before.push(reader);
-                    }
-                }
+                let others = readers[input.0].iter().filter(|reader| **reader != place);
+                before.extend(others);
             }
             before.sort_unstable();
             before.dedup();

@@ -55,8 +55,9 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
             level_of[*member] = group.level;
         }
     }
-    let locals = locals(fused, groups);
-    let homes = homes(fused, groups, &level_of, &locals);
+    let readers = fused.readers();
+    let locals = locals(fused, groups, &readers);
+    let homes = homes(fused, groups, &level_of, &locals, &readers);
     let home = |array: ArrayId| homes.get(&array).copied().unwrap_or(array);
     let mut spans = Spans::default();
     for (place, array) in fused.arrays.iter().enumerate() {
@@ -116,24 +117,19 @@ const LARGE: usize = 1 << 20;
 
 /// Large results that no statement reads, and that take no input's place.
 pub(crate) fn streamed(fused: &Fused) -> BTreeSet<ArrayId> {
-    let read = |array: ArrayId| {
-        fused
-            .statements
-            .iter()
-            .any(|other| other.reads().contains(&array))
-    };
+    let readers = fused.readers();
     let targets = fused.statements.iter().map(|statement| statement.target);
     targets
         .filter(|target| {
             fused.arrays[target.0].len() >= LARGE
                 && fused.overwrites(*target).is_none()
-                && !read(*target)
+                && readers[target.0].is_empty()
         })
         .collect()
 }
 
 /// The arrays of which a thread holds a strip at a time, and the elements of that.
-fn locals(fused: &Fused, groups: &[Group]) -> HashMap<ArrayId, usize> {
+fn locals(fused: &Fused, groups: &[Group], readers: &[Vec<usize>]) -> HashMap<ArrayId, usize> {
     let mut locals = HashMap::new();
     for group in groups {
         if group.strip >= group.rows {
@@ -141,13 +137,11 @@ fn locals(fused: &Fused, groups: &[Group]) -> HashMap<ArrayId, usize> {
         }
         for member in &group.members {
             let target = fused.statements[*member].target;
-            let reads = |place: &usize| fused.statements[*place].reads().contains(&target);
+            let mut readers = readers[target.0].iter();
             let own = fused.arrays[target.0].origin != Origin::Input
                 && fused.overwrites(target).is_none()
                 && !fused.kept.contains(&target)
-                && (0..fused.statements.len())
-                    .filter(reads)
-                    .all(|place| group.members.contains(&place));
+                && readers.all(|place| group.members.contains(place));
             if own {
                 let row = fused.arrays[target.0].len() / group.rows;
                 locals.insert(target, row * group.strip);
@@ -209,6 +203,7 @@ fn homes(
     groups: &[Group],
     level_of: &[usize],
     locals: &HashMap<ArrayId, usize>,
+    readers: &[Vec<usize>],
 ) -> HashMap<ArrayId, ArrayId> {
     let mut homes: HashMap<ArrayId, ArrayId> = fused.replaces.clone();
     for group in groups {
@@ -226,12 +221,11 @@ fn homes(
                     && known.shape == statement.extents
                     && locals.contains_key(array) == locals.contains_key(&target)
                     && statement.reads_in_place(*array)
-                    && fused.statements.iter().enumerate().all(|(place, other)| {
-                        let earlier = group.members.iter().position(|other| *other == place);
-                        place == *member
-                            || level_of[place] < group.level
+                    && readers[array.0].iter().all(|place| {
+                        let earlier = group.members.iter().position(|other| other == place);
+                        place == member
+                            || level_of[*place] < group.level
                             || earlier.is_some_and(|earlier| earlier < turn)
-                            || !other.reads().contains(array)
                     })
             };
             if let Some(array) = statement.body.arrays().into_iter().find(ends_here) {

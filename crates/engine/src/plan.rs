@@ -2,6 +2,7 @@
 //! computed; that was settled when the plan was made.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use backprove_calculus::Program;
 
@@ -79,12 +80,31 @@ impl<T: Real> Plan<T> {
         outputs: &[&str],
         updates: &[(&str, &str)],
     ) -> Result<Self, Error> {
+        Self::compile_for(program, sizes, outputs, updates, usual_threads())
+    }
+
+    /// The same for up to `threads` threads, as [`Self::threads`] would say later.
+    pub fn compile_for(
+        program: &Program,
+        sizes: &HashMap<String, usize>,
+        outputs: &[&str],
+        updates: &[(&str, &str)],
+        threads: usize,
+    ) -> Result<Self, Error> {
         let lowered = lower(program, sizes)?;
         within_reach(&lowered)?;
         let mut fused = fuse::fuse(lowered, outputs, updates)?;
         let mut groups = schedule::schedule(&fused);
         partial::split(&mut fused, &mut groups);
+        // The workers start while the plan is made.
+        let pool = Pool::new(threads.clamp(1, MOST_THREADS));
         let layout = memory::place(&fused, &groups);
+        let arena = Arena::new(layout.size).ok_or_else(|| {
+            let mebibytes = (layout.size * size_of::<T>()) >> 20;
+            Error::new(format!(
+                "the plan needs {mebibytes} MiB of memory, more than the system gives"
+            ))
+        })?;
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
@@ -93,8 +113,6 @@ impl<T: Real> Plan<T> {
         };
         let (stages, reports) = builder.stages(&groups);
         let kernels = builder.kernels;
-        let available = std::thread::available_parallelism().map_or(1, usize::from);
-        let pool = Pool::new(available.min(2));
         let scratches = Scratches::new(pool.threads(), &kernels, &stages, layout.local_size);
         let inspector = Inspector {
             fused: &fused,
@@ -112,12 +130,6 @@ impl<T: Real> Plan<T> {
         let inputs = inputs.filter(|array| fused.arrays[array.0].origin == Origin::Input);
         let readable = fused.kept.iter().copied().chain(inputs);
         let readable = readable.chain(fused.replaces.keys().copied()).collect();
-        let arena = Arena::new(layout.size).ok_or_else(|| {
-            let mebibytes = (layout.size * size_of::<T>()) >> 20;
-            Error::new(format!(
-                "the plan needs {mebibytes} MiB of memory, more than the system gives"
-            ))
-        })?;
         Ok(Self {
             arena,
             readable,
@@ -191,6 +203,20 @@ impl<T: Real> Plan<T> {
         Ok(())
     }
 
+    /// Has `fill` write each row of an input, that is all elements at one position of its first axis, on the plan's threads:
+    /// it is given the position and the elements, in no particular order.
+    pub fn fill_rows(
+        &mut self,
+        name: &str,
+        fill: impl Fn(usize, &mut [T]) + Sync,
+    ) -> Result<(), Error> {
+        self.input_mut(name)?;
+        let array = self.find(name)?;
+        let rows = self.arrays[array.0].shape.first().copied().unwrap_or(1);
+        self.arena.fill(self.range(array), rows, &self.pool, &fill);
+        Ok(())
+    }
+
     /// Copies the elements of an input of labels; each must be below the number of classes.
     pub fn set_labels(&mut self, name: &str, labels: &[u32]) -> Result<(), Error> {
         let classes = self.arrays[self.find(name)?.0].classes;
@@ -251,6 +277,15 @@ impl<T: Real> Plan<T> {
     pub fn describe(&self) -> String {
         self.report.to_string()
     }
+}
+
+/// Two threads, where the machine has them; asked for once, since the answer is spread over many files of the system.
+fn usual_threads() -> usize {
+    static USUAL: OnceLock<usize> = OnceLock::new();
+    *USUAL.get_or_init(|| {
+        let available = std::thread::available_parallelism();
+        available.map_or(1, |available| available.get().min(2))
+    })
 }
 
 /// Threads beyond which no plan has work.

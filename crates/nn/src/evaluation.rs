@@ -65,8 +65,8 @@ impl Evaluator {
         let mut plans = Vec::new();
         for (rows, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
             let sizes = network.sizes_with(sizes, rows);
-            let plan = Plan::compile(network.program(), &sizes, &outputs, &[])?;
-            plans.push((rows, plan.threads(threads)));
+            let plan = Plan::compile_for(network.program(), &sizes, &outputs, &[], threads)?;
+            plans.push((rows, plan));
         }
         let columns = match plans.first() {
             Some((_, plan)) => plan.shape(&names.features)?[1..].iter().product(),

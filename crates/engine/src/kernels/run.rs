@@ -138,6 +138,10 @@ impl<T> Memory<T> {
 /// The memory of a plan.
 pub(crate) struct Arena<T>(Aligned<T>);
 
+/// Elements of an input whose filling is worth a hand-over, and the tasks of that.
+const FILLED: usize = 32 * 1024;
+const FILLING: usize = 8;
+
 /// An address that tasks on several threads share; they write disjoint elements.
 struct Shared<T>(*mut T);
 
@@ -164,6 +168,35 @@ impl<T: Real> Arena<T> {
     /// All elements, to be written.
     pub(crate) fn elements_mut(&mut self) -> &mut [T] {
         self.0.elements_mut()
+    }
+
+    /// Has `fill` write each row of a range, on several threads where that is worth it.
+    pub(crate) fn fill(
+        &mut self,
+        range: Range<usize>,
+        rows: usize,
+        pool: &Pool,
+        fill: &(dyn Fn(usize, &mut [T]) + Sync),
+    ) {
+        let elements = &mut self.elements_mut()[range];
+        let worth = elements.len() >= FILLED;
+        let row = elements.len() / rows;
+        let first = Shared(elements.as_mut_ptr());
+        let tasks = FILLING.min(rows);
+        let task = |_, number: usize| {
+            for place in rows * number / tasks..rows * (number + 1) / tasks {
+                // SAFETY: so many rows lie in the range, which is borrowed, and each belongs to one task.
+                let row = unsafe {
+                    std::slice::from_raw_parts_mut(first.address().add(place * row), row)
+                };
+                fill(place, row);
+            }
+        };
+        if worth {
+            pool.run(tasks, &task);
+        } else {
+            (0..tasks).for_each(|number| task(0, number));
+        }
     }
 
     /// Runs the tasks of one stage.

@@ -115,6 +115,31 @@ fn products_with_vectors_are_right() {
     }
 }
 
+/// The plan of a case, as text.
+fn described(case: &Case) -> String {
+    let (program, names) = product(case);
+    report(&program, &names, &(case.sizes)(32)).to_string()
+}
+
+#[test]
+fn a_plan_does_not_depend_on_what_else_runs() {
+    // Indices are numbered across threads, and each table of hashes has a key of its own: neither may reach a plan.
+    let expected: Vec<String> = cases().iter().map(described).collect();
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let expected = &expected;
+            scope.spawn(move || {
+                let cases = cases();
+                for turn in 0..2 * cases.len() {
+                    let number = (first + turn) % cases.len();
+                    let (case, expected) = (&cases[number], &expected[number]);
+                    assert_eq!(described(case), *expected, "{}", case.name);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn no_hessian_is_written_out() {
     for case in cases() {

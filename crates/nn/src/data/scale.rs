@@ -119,4 +119,12 @@ impl Scaler {
         }
         Ok(())
     }
+
+    /// Writes the scaled features of one sample to `to`; both have as many elements as the scaler.
+    pub(crate) fn scale(&self, sample: &[f32], to: &mut [f32]) {
+        let maps = self.shift.iter().zip(&self.factor);
+        for ((to, x), (shift, factor)) in to.iter_mut().zip(sample).zip(maps) {
+            *to = (x - shift) * factor;
+        }
+    }
 }

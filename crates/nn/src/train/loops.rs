@@ -8,14 +8,16 @@ use backprove_engine::Plan;
 
 use super::{Epoch, Event, Measure, Options, Timing};
 use crate::Error;
-use crate::data::{BatchOrder, Dataset};
+use crate::data::{BatchOrder, Dataset, Scaler};
 use crate::evaluation::{Evaluator, best};
 use crate::model::Model;
 use crate::optim::Step;
 
 /// A training run between two steps.
 pub(super) struct Loop<'a> {
+    /// The samples as they came, and how they are scaled on their way into a plan: a scaled copy of all would take longer.
     training: &'a Dataset,
+    scaler: &'a Scaler,
     options: &'a Options,
     /// The plan of a full batch, or of all samples where they are fewer.
     full: Plan<f32>,
@@ -49,7 +51,7 @@ struct Validation<'a> {
 
 impl<'a> Loop<'a> {
     pub(super) fn new(
-        model: &Model,
+        model: &'a Model,
         step: &Step,
         training: &'a Dataset,
         validation: Option<&'a Dataset>,
@@ -77,8 +79,8 @@ impl<'a> Loop<'a> {
                 .iter()
                 .map(|(input, equation)| (input.as_str(), equation.as_str()))
                 .collect();
-            let plan = Plan::compile(step.program(), &sizes, &outputs, &updates)?;
-            let mut plan = plan.threads(options.threads);
+            let mut plan =
+                Plan::compile_for(step.program(), &sizes, &outputs, &updates, options.threads)?;
             for (name, value) in step.numbers() {
                 plan.set(name, &[*value])?;
             }
@@ -107,6 +109,7 @@ impl<'a> Loop<'a> {
             full: plan(batch)?,
             rest: (left > 0).then(|| plan(left)).transpose()?,
             training,
+            scaler: &model.scaler,
             options,
             carried: step
                 .updates()
@@ -217,8 +220,13 @@ impl<'a> Loop<'a> {
             }
             _ => &mut self.full,
         };
-        let features = plan.input_mut(&self.names.features)?;
-        self.training.gather(samples, features, labels)?;
+        let (training, scaler) = (self.training, self.scaler);
+        plan.fill_rows(&self.names.features, |place, row| {
+            scaler.scale(training.row(samples[place] as usize), row);
+        })?;
+        for (label, sample) in labels.iter_mut().zip(samples) {
+            *label = training.labels()[*sample as usize];
+        }
         plan.set_labels(&self.names.labels, labels)?;
         plan.run();
         let loss = f64::from(plan.get(&self.names.loss)?[0]);

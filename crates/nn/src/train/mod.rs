@@ -4,6 +4,7 @@
 mod loops;
 mod options;
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -136,14 +137,13 @@ pub fn train(
             data.name()
         )));
     }
-    let (mut training, mut validation) = if options.validation > 0.0 {
+    let (training, mut validation) = if options.validation > 0.0 {
         let split = stratified_split(data, options.validation, options.seed)?;
-        (split.train, Some(split.held_out))
+        (Cow::Owned(split.train), Some(split.held_out))
     } else {
-        (data.clone(), None)
+        (Cow::Borrowed(data), None)
     };
     let scaler = Scaler::fitting(&training);
-    scaler.apply(&mut training)?;
     if let Some(validation) = &mut validation {
         scaler.apply(validation)?;
     }
