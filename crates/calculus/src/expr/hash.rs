@@ -56,7 +56,9 @@ mod tests {
     fn small_differences_change_about_half_of_the_bits() {
         let hash = |words: [u64; 2]| {
             let mut mixer = Mixer::default();
-            words.into_iter().for_each(|word| mixer.write_u64(word));
+            for word in words {
+                mixer.write_u64(word);
+            }
             mixer.finish()
         };
         for bit in 0..64 {

@@ -33,16 +33,19 @@ impl<T: Real> Aligned<T> {
         let alignment = if large > 0 { page } else { ALIGNMENT };
         let count = size.max(large).checked_add(alignment)?;
         let layout = Layout::array::<T>(count).ok()?;
-        // SAFETY: the layout is not empty. A vector of so many elements has the same layout, and zero bytes are zero in
+        // SAFETY: the layout is not empty. A slice of so many elements has the same layout, and zero bytes are zero in
         // both precisions.
         let memory = unsafe {
             let memory = alloc_zeroed(layout);
             if memory.is_null() {
                 return None;
             }
-            Vec::from_raw_parts(memory.cast::<T>(), count, count)
+            Box::from_raw(std::ptr::slice_from_raw_parts_mut(
+                memory.cast::<T>(),
+                count,
+            ))
         };
-        let mut aligned = Self::starting(memory, size, alignment);
+        let mut aligned = Self::starting(memory.into_vec(), size, alignment);
         if large > 0 {
             let start = aligned.start;
             on_large_pages(&mut aligned.memory[start..start + large]);
