@@ -50,6 +50,19 @@ impl Product {
             && (self.right.strides[1] == 1 || self.right.strides[0] == 1)
     }
 
+    /// Whether both operands are packed, where the machine has the kernel for it: the columns of the target and the
+    /// elements of each operand along one axis are side by side, and there is enough to compute.
+    pub(crate) fn packs(&self) -> bool {
+        let [rows, columns, depth] = self.shape;
+        self.target.strides[1] == 1
+            && self.left.strides.contains(&1)
+            && self.right.strides.contains(&1)
+            && rows >= 16
+            && columns >= 16
+            && depth >= 16
+            && !self.is_small()
+    }
+
     /// Whether it is one product of plain matrices.
     pub(crate) fn is_plain(&self) -> bool {
         self.batch.0.is_empty() && self.loops.is_empty()
@@ -66,9 +79,10 @@ impl Product {
             let low = rows / down < LEAST_ROWS && *down > 1;
             !narrow && !low
         };
-        // The right operand is packed for each tile of rows; the left one, if it is laid out anew, for each of columns.
+        // The right operand is packed for each tile of rows; the left one, if it is, for each of columns.
         let repeated = |(down, across): &(usize, usize)| {
-            let left = if self.transposes_left() { rows } else { 0 };
+            let packs = self.packs() || self.transposes_left();
+            let left = if packs { rows } else { 0 };
             (
                 std::cmp::Reverse(down * across),
                 across * left + down * columns,
@@ -89,7 +103,7 @@ impl Product {
         for row in 0..down {
             for column in 0..across {
                 parts.push(Part {
-                    rows: border(rows, row, down, 4)..border(rows, row + 1, down, 4),
+                    rows: border(rows, row, down, 8)..border(rows, row + 1, down, 8),
                     columns: border(columns, column, across, 32)
                         ..border(columns, column + 1, across, 32),
                 });

@@ -11,6 +11,7 @@ pub(crate) mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod functions;
 pub(crate) mod loops;
+mod packed;
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod product;

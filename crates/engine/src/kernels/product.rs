@@ -1,4 +1,4 @@
-//! Matrix products of one tile, through `faer` on the calling thread. Nothing here splits work.
+//! Matrix products of one tile on the calling thread: which kernel runs it, or `faer`. Nothing here splits work.
 
 use std::ops::Range;
 
@@ -6,6 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use super::packed;
 use super::real::Real;
 use super::run::Memory;
 use super::transpose::transpose;
@@ -76,19 +77,24 @@ const CALL_COLUMNS: usize = 512;
 /// Depth of one call where the left operand is laid out anew.
 const CALL_DEPTH: usize = 512;
 
-/// Elements of scratch space that so many rows of a product need for the operand that is laid out anew.
+/// Elements of scratch space that so many rows of a product need for operands that are laid out anew.
 pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     if product.is_small() {
         return product.shape[1] * product.shape[2];
-    }
-    if !product.transposes_left() {
-        return 0;
     }
     let rows = match product.rows {
         Some(scale) => strip * scale,
         None => product.shape[0],
     };
-    rows * product.shape[2].min(CALL_DEPTH)
+    let [_, columns, depth] = product.shape;
+    let mut size = 0;
+    if product.packs() {
+        size = packed::scratch_size([rows, columns, depth]);
+    }
+    if product.transposes_left() {
+        size = size.max(rows * depth.min(CALL_DEPTH));
+    }
+    size
 }
 
 /// Runs a part of a product with all its loops.
@@ -207,7 +213,7 @@ impl<T: Real> Around<'_, T> {
             if right_strides[1] != 1 {
                 let far = product.right.strides[1];
                 // SAFETY: the scratch space was made for these extents.
-                unsafe { transpose(from.right, far, depth, columns, self.scratch) };
+                unsafe { transpose(from.right, far, depth, columns, self.scratch, columns) };
                 right = (self.scratch.cast_const(), [columns as isize, 1]);
             }
             let call = Call {
@@ -221,6 +227,21 @@ impl<T: Real> Around<'_, T> {
             // SAFETY: the addresses lie in arrays that the plan laid out for these extents; the columns of both are
             // side by side, and the machine was asked.
             unsafe { multiply(&call) };
+            return;
+        }
+        if product.packs()
+            && let Some(multiply) = T::packed()
+        {
+            let call = Call {
+                shape: self.shape,
+                left: (from.left, left_strides),
+                right: (from.right, right_strides),
+                target: (from.target, target_strides),
+                factor: self.factor,
+                adds,
+            };
+            // SAFETY: as above; the scratch space was made for it.
+            unsafe { multiply(&call, self.scratch) };
             return;
         }
         let transposes = product.transposes_left();
@@ -239,6 +260,7 @@ impl<T: Real> Around<'_, T> {
                         rows,
                         depth,
                         self.scratch,
+                        depth,
                     );
                 };
                 left = (self.scratch.cast_const(), [depth as isize, 1]);

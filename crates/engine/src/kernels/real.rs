@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use super::elementwise::{Kernels, Level};
+use super::packed::Packed;
 use super::reductions::{Reducers, Reduction};
 use super::small::Small;
 use crate::block::Operation;
@@ -22,7 +23,7 @@ pub(crate) type Kernel<T> = unsafe fn(*const T, *const T, *const T, *mut T, usiz
 pub(crate) type Reducer<T> = unsafe fn(*const T, *const T, usize, usize, *mut T);
 
 pub(crate) mod sealed {
-    use super::{Debug, Kernel, Level, Operation, Reducer, Reduction, Small};
+    use super::{Debug, Kernel, Level, Operation, Packed, Reducer, Reduction, Small};
 
     /// What the engine needs of a precision.
     pub trait Precision:
@@ -53,6 +54,8 @@ pub(crate) mod sealed {
         fn reducer(reduction: Reduction, across: bool) -> Reducer<Self>;
         /// What multiplies small matrices, where this machine has it.
         fn small() -> Option<Small<Self>>;
+        /// What multiplies large matrices, where this machine has it.
+        fn packed() -> Option<Packed<Self>>;
         /// `target = left @ right`, or `target += factor * left @ right`.
         ///
         /// # Safety
@@ -65,7 +68,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! precision {
-    ($type:ty, $name:literal, $limits:ident, $small:ident) => {
+    ($type:ty, $name:literal, $limits:ident, $kernel:ident) => {
         impl sealed::Precision for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
@@ -101,7 +104,15 @@ macro_rules! precision {
             fn small() -> Option<Small<Self>> {
                 #[cfg(target_arch = "x86_64")]
                 if Level::detect() == Level::Avx512 {
-                    return Some(super::small::$small);
+                    return Some(super::small::$kernel);
+                }
+                None
+            }
+
+            fn packed() -> Option<Packed<Self>> {
+                #[cfg(target_arch = "x86_64")]
+                if Level::detect() == Level::Avx512 {
+                    return Some(super::packed::$kernel);
                 }
                 None
             }

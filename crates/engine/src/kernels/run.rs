@@ -49,7 +49,7 @@ struct Workspace<T> {
     locals: Aligned<T>,
     loops: Scratch<T>,
     /// An operand of a product, laid out anew.
-    operand: Vec<T>,
+    operand: Aligned<T>,
 }
 
 impl<T: Real> Scratches<T> {
@@ -80,7 +80,7 @@ impl<T: Real> Scratches<T> {
             Mutex::new(Workspace {
                 locals: Aligned::new(locals),
                 loops: Scratch::new(loops()),
-                operand: vec![T::ZERO; operand],
+                operand: Aligned::new(operand),
             })
         };
         Self((0..threads).map(workspace).collect())
@@ -93,7 +93,7 @@ impl<T: Real> Scratches<T> {
             let workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
             size_of_val(workspace.locals.elements())
                 + workspace.loops.bytes()
-                + size_of_val(&*workspace.operand)
+                + size_of_val(workspace.operand.elements())
         })
     }
 }
@@ -234,7 +234,12 @@ impl<T: Real> Arena<T> {
                     watch.watch(number, || unsafe {
                         match &kernels[number] {
                             Kernel::Product(product) => {
-                                product::run(product, memory, operand.as_mut_ptr(), &part);
+                                product::run(
+                                    product,
+                                    memory,
+                                    operand.elements_mut().as_mut_ptr(),
+                                    &part,
+                                );
                             }
                             Kernel::Loop(ready) => {
                                 ready.run(memory, part.rows.start, part.rows.end, loops);

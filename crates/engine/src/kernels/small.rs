@@ -1,5 +1,5 @@
 //! Products of matrices that lie in the nearest cache as they are: nothing is packed, and a call costs no more than its
-//! multiplications. Larger products are `faer`'s. Nothing here decides what is small.
+//! multiplications. Larger products are packed, or `faer`'s. Nothing here decides what is small.
 
 use super::product::Call;
 

@@ -5,23 +5,25 @@ use super::elementwise::Level;
 /// Elements of the square blocks: a cache line of single precision.
 const SQUARE: usize = 16;
 
-/// Writes the matrix whose rows lie side by side in `from`, its columns `stride` apart, row by row to `to`.
+/// Writes the matrix whose rows lie side by side in `from`, its columns `stride` apart, row by row to `to`, the rows
+/// `width` apart.
 ///
 /// # Safety
-/// `from` holds `columns` runs of `rows` elements, `to` as many, and nobody else writes them meanwhile.
+/// `from` holds `columns` runs of `rows` elements, `to` has room for as many, and nobody else writes them meanwhile.
 pub(crate) unsafe fn transpose<T: Copy + Default>(
     from: *const T,
     stride: usize,
     rows: usize,
     columns: usize,
     to: *mut T,
+    width: usize,
 ) {
     let mut done = (0, 0);
     #[cfg(target_arch = "x86_64")]
     if size_of::<T>() == size_of::<f32>() && Level::detect() >= Level::Avx2 {
         done = (rows / 8 * 8, columns / 8 * 8);
         // SAFETY: the caller's promise; the elements are moved as they are, and the instructions were detected.
-        unsafe { eights(from.cast(), stride, done, to.cast(), columns) };
+        unsafe { eights(from.cast(), stride, done, to.cast(), width) };
     }
     let rest = [(0..done.0, done.1..columns), (done.0..rows, 0..columns)];
     for (down, across) in rest {
@@ -31,7 +33,7 @@ pub(crate) unsafe fn transpose<T: Copy + Default>(
                 // SAFETY: the block lies within what the caller promises.
                 unsafe {
                     let from = from.add(first * stride + row);
-                    block(from, stride, to.add(row * columns + first), columns, size);
+                    block(from, stride, to.add(row * width + first), width, size);
                 }
             }
         }
@@ -134,12 +136,13 @@ mod tests {
             (8, 24, 9),
         ] {
             let from: Vec<T> = (0..columns * stride).map(number).collect();
-            let mut to = vec![T::default(); rows * columns];
+            let width = columns + 3;
+            let mut to = vec![T::default(); rows * width];
             // SAFETY: both have the sizes that the call names.
-            unsafe { transpose(from.as_ptr(), stride, rows, columns, to.as_mut_ptr()) };
+            unsafe { transpose(from.as_ptr(), stride, rows, columns, to.as_mut_ptr(), width) };
             for row in 0..rows {
                 for column in 0..columns {
-                    assert_eq!(to[row * columns + column], from[column * stride + row]);
+                    assert_eq!(to[row * width + column], from[column * stride + row]);
                 }
             }
         }

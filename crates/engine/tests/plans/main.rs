@@ -1,6 +1,7 @@
 //! Plans compared with the calculus' plain evaluator, in both precisions.
 
 mod inspect;
+mod large;
 mod matrices;
 mod oracle;
 mod random;
