@@ -161,7 +161,9 @@ impl Builder<'_> {
                 rows.name = format!("{0} - mean({0}, axis=1, keepdims=True)", first.name);
                 for row in rows.values.chunks_exact_mut(columns) {
                     let mean = row.iter().sum::<f64>() / columns as f64;
-                    row.iter_mut().for_each(|value| *value -= mean);
+                    for value in row {
+                        *value -= mean;
+                    }
                 }
                 self.equation(rows);
             }
