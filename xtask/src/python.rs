@@ -37,13 +37,7 @@ impl Python {
         lock.lock()
             .map_err(|error| failed("wait for a lock", &error))?;
         let folder = home.join(name);
-        let python = Self {
-            interpreter: folder.join(if cfg!(windows) {
-                "Scripts/python.exe"
-            } else {
-                "bin/python"
-            }),
-        };
+        let python = Self::within(&folder);
         let stamp = folder.join("packages.txt");
         let wanted = packages.join("\n");
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
@@ -66,6 +60,24 @@ impl Python {
         )?;
         fs::write(stamp, wanted).map_err(|error| failed("note the packages", &error))?;
         Ok(python)
+    }
+
+    /// The environment called `name` beneath `target`, if it was made before.
+    pub fn found(target: &Path, name: &str) -> Option<Self> {
+        let folder = target.join("python").join(name);
+        let is_made = folder.join("packages.txt").exists();
+        is_made.then(|| Self::within(&folder))
+    }
+
+    fn within(folder: &Path) -> Self {
+        let interpreter = if cfg!(windows) {
+            "Scripts/python.exe"
+        } else {
+            "bin/python"
+        };
+        Self {
+            interpreter: folder.join(interpreter),
+        }
     }
 
     /// The program that runs this environment's Python.

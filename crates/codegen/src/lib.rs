@@ -14,13 +14,28 @@
 //! assert!(module.contains("    dW = dY.T @ X  # (N, M)\n"));
 //! ```
 
-mod numpy;
+mod arrays;
+mod formula;
+mod functions;
+mod names;
+mod rust;
+mod sampling;
+mod stable;
 
-pub use numpy::{numpy, numpy_derivative};
+pub use arrays::{jax, numpy, numpy_derivative, torch};
+pub use rust::rust;
 
 /// What may be chosen about emitted code.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// The first line of the module's docstring; where it is empty, one that says what the module is.
     pub title: String,
+}
+
+/// Whether `word` stands in the code, not as the end of a longer one.
+pub(crate) fn mentions(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(place, _)| {
+        let before = code[..place].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.')
+    })
 }

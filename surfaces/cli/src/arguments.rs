@@ -96,6 +96,13 @@ Examples:
   A NumPy module with forward() and gradient():
     backprove emit numpy 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]'
 
+  A PyTorch module with an autograd.Function, or a JAX module with a custom_vjp:
+    backprove emit torch 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]'
+    backprove emit jax 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]'
+
+  A Rust module over faer's matrices and slices, with a test:
+    backprove emit rust 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]'
+
   The same for a program in a file, written to a module that Python can import:
     backprove emit numpy layer.bp --output layer.py
 
@@ -263,11 +270,11 @@ pub enum Detail {
 pub enum Target {
     /// Python with NumPy
     Numpy,
-    /// Python with PyTorch (not available yet)
+    /// Python with PyTorch
     Torch,
-    /// Python with JAX (not available yet)
+    /// Python with JAX
     Jax,
-    /// Rust (not available yet)
+    /// Rust with faer
     Rust,
 }
 

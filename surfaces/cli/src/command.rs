@@ -159,28 +159,28 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
 }
 
 fn emit(options: &Emit) -> Result<Status, Stop> {
-    let target = match options.target {
-        Target::Numpy => None,
-        Target::Torch => Some("torch"),
-        Target::Jax => Some("jax"),
-        Target::Rust => Some("rust"),
-    };
-    if let Some(target) = target {
-        let message = format!("`emit {target}` is not available yet");
-        let diagnostic = Diagnostic::error("not-available", message).help("`emit numpy` is");
-        return Err(Stop::refusal(diagnostic));
-    }
     let asked = Asked::to_verify(&options.program)?;
     let style = codegen::Options::default();
     // Code is not printed before the derivative was found right.
     let code = if let Some(order) = options.order.beyond_gradient() {
+        if options.target != Target::Numpy {
+            let message = "only `emit numpy` writes derivatives of other orders than the gradient";
+            let diagnostic = Diagnostic::error("not-available", message);
+            let help = "PyTorch and JAX take them of the emitted `function`, such as `torch.func.jacrev(function)`";
+            return Err(Stop::refusal(diagnostic.help(help)));
+        }
         let derivative = asked.derivative(order)?;
         sound(DerivativeVerification::of(&derivative, SEED).holds())?;
         codegen::numpy_derivative(&derivative, &style)
     } else {
         let gradient = asked.gradient()?;
         sound(Verification::of(&gradient, SEED).holds())?;
-        codegen::numpy(&gradient, &style)
+        match options.target {
+            Target::Torch => codegen::torch(&gradient, &style),
+            Target::Jax => codegen::jax(&gradient, &style),
+            Target::Numpy => codegen::numpy(&gradient, &style),
+            Target::Rust => codegen::rust(&gradient, &style),
+        }
     };
     let code = code.map_err(Stop::refusal)?;
     output::write(options.output.as_deref(), &code)?;

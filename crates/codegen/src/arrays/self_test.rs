@@ -1,15 +1,15 @@
-//! The end of a module: a comparison of its gradients with central differences. It draws inputs that respect what is
+//! The end of a module: a comparison of its gradients with central differences, or with those of a library that
+//! differentiates by itself. It draws inputs that respect what is
 //! known about them. Nothing here knows a gradient.
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::sync::Arc;
 
-use backprove_calculus::functions::{Domain, MatrixDomain};
-use backprove_calculus::{Dim, Expr, Fact, FunctionName, Gradient, Node, Program, Tensor, sample};
+use backprove_calculus::{Dim, Fact, Gradient, Program, Tensor};
 
-use super::stable;
+use super::spelling::Library;
 use super::writer::Writer;
+use crate::sampling::{is_restricted, sizes};
 
 /// The text of the comparison and of what runs it.
 pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usize]) -> String {
@@ -17,6 +17,107 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
     text.push_str("\n\n");
     text.push_str(&largest_error(gradient, orders, restricted));
     text.push_str(&run(1e-6));
+    text
+}
+
+/// The text of a comparison with automatic differentiation of `forward`; `is_alone` tells that it returns the output and
+/// nothing else.
+pub(super) fn against_library(
+    writer: &mut Writer,
+    gradient: &Gradient,
+    orders: &[usize],
+    is_alone: bool,
+) -> String {
+    let (mut text, restricted) = draw(writer, &gradient.forward);
+    let is_torch = writer.library == Library::Torch;
+    let prefix = writer.library.prefix();
+    let (functions, head) = stand_ins(orders, prefix);
+    let convert = if is_torch {
+        "torch.as_tensor"
+    } else {
+        "jnp.asarray"
+    };
+    let _ = write!(
+        text,
+        "\n\ndef _largest_error(rng):\n    \
+         \"\"\"The largest scaled difference between backward() and automatic differentiation of forward().\"\"\"\n{functions}"
+    );
+    let drawn = |range: &str| {
+        format!("inputs = {{name: {convert}(x) for name, x in _draw(rng{range}).items()}}\n")
+    };
+    let (evaluated, all) = match (is_torch, head.is_empty()) {
+        (true, _) => ("function", "torch.all(torch.isfinite("),
+        (false, true) => ("jax.jit(function)", "np.all(np.isfinite("),
+        (false, false) => ("function", "np.all(np.isfinite("),
+    };
+    if restricted {
+        // Somewhere in these ranges the program is defined.
+        let _ = write!(
+            text,
+            "    for low, high in 20 * [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)]:\n        \
+             {}        if {all}{evaluated}({head}*inputs.values()))):\n            break\n",
+            drawn(", low, high")
+        );
+    } else {
+        text.push_str("    ");
+        text.push_str(&drawn(""));
+    }
+    let variables = gradient.wrt.iter();
+    let is_input = |tensor: &&Tensor| gradient.forward.inputs.contains(tensor);
+    let names: Vec<String> = variables
+        .filter(is_input)
+        .map(|tensor| format!("\"{}\"", tensor.name()))
+        .collect();
+    let _ = writeln!(text, "    names = [{}]", names.join(", "));
+    let first = if is_alone { "" } else { "[0]" };
+    let values = if is_torch {
+        format!(
+            "    variables = [inputs[name].requires_grad_() for name in names]\n    \
+             outputs = forward({head}*inputs.values()){first}, function({head}*inputs.values())\n    \
+             cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))\n    \
+             expected, found = (\n        \
+             torch.autograd.grad(y, variables, cotangent, materialize_grads=True) for y in outputs\n    )\n"
+        )
+    } else {
+        format!(
+            "    variables = [inputs[name] for name in names]\n\n    \
+             def replaced(variables):\n        \
+             return (inputs | dict(zip(names, variables))).values()\n\n    \
+             def primal(*variables):\n        \
+             return forward({head}*replaced(variables)){first}\n\n    \
+             def derived(*variables):\n        \
+             return function({head}*replaced(variables))\n\n    \
+             @jax.jit\n    \
+             def gradients(variables, cotangent):\n        \
+             return [jax.vjp(of, *variables)[1](cotangent) for of in (primal, derived)]\n\n    \
+             shape = jax.eval_shape(primal, *variables).shape\n    \
+             expected, found = gradients(variables, jnp.asarray(rng.standard_normal(shape)))\n"
+        )
+    };
+    text.push_str(&values);
+    let worst = if is_torch {
+        "errors.append(torch.max(torch.abs(ours - theirs) / (1.0 + torch.abs(theirs))))\n    \
+         return float(torch.max(torch.stack(errors)).detach())"
+    } else {
+        "errors.append(np.max(np.abs(ours - theirs) / (1.0 + np.abs(theirs))))\n    \
+         return np.max(errors)"
+    };
+    let _ = write!(
+        text,
+        "    errors = []\n    \
+         for ours, theirs in zip(found, expected):\n        \
+         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype\n        \
+         {worst}\n\n\n\
+         if __name__ == \"__main__\":\n    import numpy as np\n\n    "
+    );
+    if !is_torch {
+        text.push_str("jax.config.update(\"jax_enable_x64\", True)\n    ");
+    }
+    text.push_str(
+        "error = _largest_error(np.random.default_rng(0))\n    \
+         print(f\"largest error against automatic differentiation: {error:.1e}\")\n    \
+         raise SystemExit(not error <= 1e-9)\n",
+    );
     text
 }
 
@@ -76,22 +177,8 @@ pub(super) fn draw(writer: &mut Writer, program: &Program) -> (String, bool) {
     (text, restricted)
 }
 
-/// Small, distinct sizes: such that the matrices that must have an inverse have one.
-fn sizes(program: &Program, names: &[Arc<str>]) -> Vec<String> {
-    let mut is_matrix = |part: &Expr| matches!(part.node(), Node::Matrix(..));
-    let mut equations = program.equations.iter();
-    if equations.any(|equation| equation.body.any(&mut is_matrix)) {
-        let [sizes, _] = sample::size_sets(program);
-        let values = names.iter().map(|name| sizes.get(&Dim::symbol(name)));
-        if let Some(values) = values.collect::<Option<Vec<usize>>>() {
-            return values.iter().map(usize::to_string).collect();
-        }
-    }
-    (2..names.len() + 2).map(|size| size.to_string()).collect()
-}
-
 /// The abstract functions of the comparison: the first line of its body, and how they are handed on.
-pub(super) fn stand_ins(orders: &[usize]) -> (String, String) {
+pub(super) fn stand_ins(orders: &[usize], prefix: &str) -> (String, String) {
     let mut callables = Vec::new();
     for (place, order) in orders.iter().enumerate() {
         let rate = place + 1;
@@ -101,9 +188,9 @@ pub(super) fn stand_ins(orders: &[usize]) -> (String, String) {
             let sign = if derivative % 4 < 2 { "" } else { "-" };
             let factor = rate.pow(derivative as u32);
             callables.push(if rate == 1 && sign.is_empty() {
-                format!("np.{wave}")
+                format!("{prefix}.{wave}")
             } else {
-                format!("lambda x: {sign}{factor} * np.{wave}({rate} * x)")
+                format!("lambda x: {sign}{factor} * {prefix}.{wave}({rate} * x)")
             });
         }
     }
@@ -131,7 +218,7 @@ pub(super) fn inputs(head: &str, restricted: bool) -> String {
 }
 
 fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
-    let (functions, head) = stand_ins(orders);
+    let (functions, head) = stand_ins(orders, "np");
     let mut text = String::from(
         "def _largest_error(rng):\n    \"\"\"The largest scaled difference between gradient and central differences.\"\"\"\n",
     );
@@ -181,31 +268,6 @@ fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> Str
          return np.max(errors)\n",
     );
     text
-}
-
-/// Whether the program is undefined somewhere: a logarithm, a root, a quotient.
-fn is_restricted(program: &Program) -> bool {
-    let restricted = |part: &Expr| match part.node() {
-        _ if stable::log_sum_exp(part).is_some() => false,
-        Node::Power(base, _) if stable::sum_of_exponentials(base).is_some() => false,
-        Node::Call(callee, _) => match &callee.function {
-            FunctionName::Known(function) => {
-                function.domain.iter().any(|domain| *domain != Domain::Real)
-            }
-            FunctionName::Abstract(_) => false,
-        },
-        Node::Power(base, exponent) => {
-            let is_count = matches!(base.node(), Node::Extent(_));
-            let whole = exponent.split_coefficient().0.as_integer();
-            !is_count
-                && whole
-                    .is_none_or(|whole| whole < 0 || !matches!(exponent.node(), Node::Number(_)))
-        }
-        Node::Matrix(function, ..) => function.domain == MatrixDomain::PositiveDefinite,
-        _ => false,
-    };
-    let mut equations = program.equations.iter();
-    equations.any(|equation| equation.body.any(&mut |part| restricted(part)))
 }
 
 fn shape(writer: &mut Writer, dims: &[Dim]) -> String {

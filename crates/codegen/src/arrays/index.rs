@@ -6,10 +6,12 @@ use backprove_calculus::{Dim, Equation, Expr, FunctionName, Index, Node, notatio
 use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Subscript};
 
-use super::contraction::Letters;
+use super::contraction::{Letters, reduced};
 use super::python;
-use super::stable;
-use super::writer::{Writer, unwritten, worked_out};
+use super::spelling::{LOG_SOFTMAX, LOG_SUM_EXP, is_matrix_function, is_table_function};
+use super::writer::{Writer, unwritten};
+use crate::functions::worked_out;
+use crate::stable;
 
 /// An array and the index of each of its axes, all distinct.
 #[derive(Debug, Clone)]
@@ -110,11 +112,11 @@ impl Writer<'_> {
             Node::Call(callee, arguments) => {
                 if let Some((bound, argument)) = stable::log_sum_exp(expr) {
                     let array = self.array(argument, &[], true)?;
-                    let array = self.along_indices("logsumexp", &array, bound);
+                    let array = reduced(LOG_SUM_EXP, &array, bound);
                     return Ok(self.part_if(inside, array));
                 }
                 if let Some(found) = stable::log_softmax(expr) {
-                    return self.normalised("log_softmax", &found);
+                    return self.normalised(LOG_SOFTMAX, &found);
                 }
                 if let Some(difference) = stable::log_quotient(expr) {
                     return self.array(&difference, want, inside);
@@ -162,7 +164,13 @@ impl Writer<'_> {
     /// The array under a name of its own where it stands within a reduction; what is there already is not worked out
     /// twice. An array that is no call, such as picked elements, needs no name.
     pub(super) fn part_if(&mut self, inside: bool, array: Array) -> Array {
-        if !inside || !matches!(array.tree.kind, ExpressionKind::Call { .. }) {
+        let is_part = match &array.tree.kind {
+            ExpressionKind::Call { function, .. } => {
+                !is_table_function(&function.text) && !is_matrix_function(&function.text)
+            }
+            _ => false,
+        };
+        if !inside || !is_part {
             return array;
         }
         let known = self.parts.iter().find(|(_, tree, _)| *tree == array.tree);

@@ -1,7 +1,7 @@
 //! Python expressions. Our syntax tree has Python's operators with Python's precedence, so that a Python expression is
 //! a tree whose names and calls are NumPy's, and its text is the tree's text. Nothing here knows about programs.
 
-use backprove_calculus::{Number, matrix};
+use backprove_calculus::{Fact, Number, Tensor, matrix};
 use backprove_syntax::format_expression;
 use backprove_syntax::tree::{
     Argument, BinaryOperator, Expression, ExpressionKind, Name, Subscript, UnaryOperator,
@@ -58,9 +58,9 @@ pub(super) fn string(text: String) -> Expression {
 /// Whether NumPy may give an array that shares its memory with another.
 pub(super) fn is_view(tree: &Expression) -> bool {
     match &tree.kind {
-        // A function in NumPy's spelling is one piece of text as well.
-        ExpressionKind::Name(text) => !text.ends_with(')'),
-        ExpressionKind::Transpose(_) | ExpressionKind::Subscript(..) => true,
+        ExpressionKind::Name(_) | ExpressionKind::Transpose(_) | ExpressionKind::Subscript(..) => {
+            true
+        }
         ExpressionKind::Call {
             function,
             arguments,
@@ -105,6 +105,34 @@ pub(super) fn is_truth(tree: &Expression) -> bool {
         ExpressionKind::Subscript(inner, _) | ExpressionKind::Transpose(inner) => is_truth(inner),
         _ => false,
     }
+}
+
+/// Whether `np.where` is asked for ones and zeros in the place of truth values.
+pub(super) fn is_mask(arguments: &[Argument]) -> bool {
+    let is = |argument: &Argument, text: &str| matches!(&argument.value.kind, ExpressionKind::Number(own) if own == text);
+    matches!(arguments, [_, one, zero] if is(one, "1.0") && is(zero, "0.0"))
+}
+
+/// `x[:, positions]`: what lies at positions along an axis.
+pub(super) fn taken(
+    base: Expression,
+    positions: Expression,
+    axis: Option<&Expression>,
+) -> Option<Expression> {
+    let ExpressionKind::Number(axis) = &axis?.kind else {
+        return None;
+    };
+    let mut entries = vec![everything(); axis.parse().ok()?];
+    entries.push(Subscript::At(positions));
+    Some(subscript(base, entries))
+}
+
+/// Whether a tensor holds whole numbers that choose classes.
+pub(super) fn holds_labels(tensor: &Tensor) -> bool {
+    let facts = tensor.facts().iter();
+    facts
+        .into_iter()
+        .any(|fact| matches!(fact, Fact::Labels(_)))
 }
 
 /// Whether the operator compares.

@@ -8,21 +8,11 @@ use backprove_syntax::tree::{BinaryOperator, Expression, Subscript};
 use super::index::{Array, order};
 use super::product::Quotient;
 use super::python;
-use super::stable;
+use super::spelling::SOFTMAX;
 use super::writer::{Writer, unwritten};
+use crate::stable;
 
 impl Writer<'_> {
-    /// A reduction along the positions of `bound` by a private function or one of NumPy's.
-    pub(super) fn along_indices(
-        &mut self,
-        function: &'static str,
-        array: &Array,
-        bound: &[Index],
-    ) -> Array {
-        let private = self.along(function);
-        reduced(private, array, bound)
-    }
-
     pub(super) fn reduce(
         &mut self,
         reduction: Reduction,
@@ -110,7 +100,7 @@ impl Writer<'_> {
         let mut operands = Vec::new();
         let mut factors = stable::gathered(&body.factors());
         while let Some(found) = stable::softmax(&factors) {
-            let array = self.normalised("softmax", &found)?;
+            let array = self.normalised(SOFTMAX, &found)?;
             if bound.iter().any(|index| array.axes.contains(index)) {
                 operands.push(array);
             } else {
@@ -245,7 +235,7 @@ fn is_reciprocal_of(factor: &Expr, extent: &Dim) -> bool {
 }
 
 /// A reduction over the axes of `bound`.
-fn reduced(function: &str, array: &Array, bound: &[Index]) -> Array {
+pub(super) fn reduced(function: &str, array: &Array, bound: &[Index]) -> Array {
     let tree = python::as_numbers(array.tree.clone());
     let mut axes = array.axes.clone();
     axes.retain(|axis| !bound.contains(axis));

@@ -7,8 +7,9 @@ use backprove_syntax::tree::{BinaryOperator, Expression};
 use super::contraction::axis_option;
 use super::index::{Array, combined};
 use super::python;
-use super::stable::{self, Softmax};
+use super::spelling::SOFTMAX;
 use super::writer::{Writer, unwritten};
+use crate::stable::{self, Softmax};
 
 impl Writer<'_> {
     /// A product of any factors: sums, powers, quotients that have a stable form.
@@ -21,7 +22,7 @@ impl Writer<'_> {
         let mut quotient = Quotient::default();
         let mut rest = stable::gathered(factors);
         while let Some(found) = stable::softmax(&rest) {
-            let array = self.normalised("softmax", &found)?;
+            let array = self.normalised(SOFTMAX, &found)?;
             quotient.above.push(array);
             found.remove_from(&mut rest);
         }
@@ -35,17 +36,16 @@ impl Writer<'_> {
         quotient.written(want)
     }
 
-    /// A softmax or its logarithm by a private function.
+    /// A softmax or its logarithm.
     pub(super) fn normalised(
         &mut self,
         function: &'static str,
         found: &Softmax,
     ) -> Result<Array, Diagnostic> {
         let array = self.array(&found.argument, &[], true)?;
-        let private = self.along(function);
         let axis = axis_option(&array, &found.axes);
         Ok(Array {
-            tree: Expression::call_with(private, [array.tree], [("axis", axis)]),
+            tree: Expression::call_with(function, [array.tree], [("axis", axis)]),
             axes: array.axes,
         })
     }
@@ -91,7 +91,7 @@ impl Writer<'_> {
             return Ok(base);
         }
         if matches!(exponent.node(), Node::Number(value) if *value == Number::ratio(1, 2)) {
-            let tree = python::call("np.sqrt", [python::as_numbers(base.tree)]);
+            let tree = python::call("table.sqrt", [python::as_numbers(base.tree)]);
             return Ok(Array { tree, ..base });
         }
         let exponent = self.array(exponent, want, inside)?;

@@ -1,80 +1,26 @@
-//! Names in Python: every tensor, size and function of a program gets an identifier of its own. Nothing here knows
+//! Names in code: every tensor, size and function of a program gets an identifier of its own. Nothing here knows
 //! what a name stands for.
 
 use std::collections::{HashMap, HashSet};
 
-use backprove_calculus::functions;
-
-/// Words that Python keeps for itself, and names that the module uses.
-const RESERVED: &[&str] = &[
-    "False",
-    "None",
-    "True",
-    "and",
-    "as",
-    "assert",
-    "async",
-    "await",
-    "break",
-    "class",
-    "continue",
-    "def",
-    "del",
-    "elif",
-    "else",
-    "except",
-    "finally",
-    "for",
-    "from",
-    "global",
-    "if",
-    "import",
-    "in",
-    "is",
-    "lambda",
-    "nonlocal",
-    "not",
-    "or",
-    "pass",
-    "raise",
-    "return",
-    "try",
-    "while",
-    "with",
-    "yield",
-    "__name__",
-    "__debug__",
-    "np",
-    "special",
-    "forward",
-    "gradient",
-    "_softmax",
-    "_log_softmax",
-    "_logsumexp",
-    "_draw",
-    "_largest_error",
-];
-
 /// Identifiers by the names of the language.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(crate) struct Names {
     known: HashMap<String, String>,
     taken: HashSet<String>,
 }
 
 impl Names {
     /// No names but those that must not be used.
-    pub(super) fn new() -> Self {
-        let private = functions::table().map(|function| format!("_{}", function.name));
-        let taken = RESERVED.iter().map(|word| (*word).to_owned());
+    pub(crate) fn without(reserved: impl IntoIterator<Item = String>) -> Self {
         Self {
             known: HashMap::new(),
-            taken: taken.chain(private).collect(),
+            taken: reserved.into_iter().collect(),
         }
     }
 
     /// Gives `name` an identifier: its own, or `wish` with as many underscores behind as it takes.
-    pub(super) fn add(&mut self, name: &str, wish: &str) {
+    pub(crate) fn add(&mut self, name: &str, wish: &str) {
         if !self.known.contains_key(name) {
             let identifier = self.fresh(wish);
             self.known.insert(name.to_owned(), identifier);
@@ -82,7 +28,7 @@ impl Names {
     }
 
     /// An identifier that nothing else has.
-    pub(super) fn fresh(&mut self, wish: &str) -> String {
+    pub(crate) fn fresh(&mut self, wish: &str) -> String {
         let mut identifier = wish.to_owned();
         while !self.taken.insert(identifier.clone()) {
             identifier.push('_');
@@ -90,8 +36,13 @@ impl Names {
         identifier
     }
 
+    /// Whether an identifier stands for something.
+    pub(crate) fn is_taken(&self, identifier: &str) -> bool {
+        self.taken.contains(identifier)
+    }
+
     /// The identifier of `name`, if it has one.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.known.get(name).map(String::as_str)
     }
 }
@@ -102,7 +53,7 @@ mod tests {
 
     #[test]
     fn keywords_and_the_names_of_the_module_step_aside() {
-        let mut names = Names::new();
+        let mut names = Names::without(["lambda", "np", "forward", "_silu"].map(str::to_owned));
         for name in ["lambda", "np", "forward", "X", "X_", "_silu"] {
             names.add(name, name);
         }

@@ -8,14 +8,8 @@ use backprove_syntax::tree::{Expression, Subscript};
 
 use super::index::Array;
 use super::python;
+use super::spelling::AT;
 use super::writer::{Writer, unwritten};
-
-const AT: &str = r#"def _at(x, positions, axis):
-    """The elements at positions along an axis, and zeros outside it."""
-    inside = (positions >= 0) & (positions < x.shape[axis])
-    taken = np.take(x, np.where(inside, positions, 0), axis=axis)
-    return np.where(inside.reshape(inside.shape + (1,) * (x.ndim - axis - 1)), taken, 0.0)
-"#;
 
 /// An axis of an element, and at which position the factor at a place fixes it.
 type Fixed = (Index, Affine, usize);
@@ -113,8 +107,7 @@ impl Writer<'_> {
                 axis,
             ));
         }
-        self.define("_at", || AT.to_owned());
-        Ok(python::call("_at", [tree, positions.tree, axis]))
+        Ok(python::call(AT, [tree, positions.tree, axis]))
     }
 }
 

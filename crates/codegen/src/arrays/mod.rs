@@ -1,35 +1,41 @@
-//! Programs as modules for NumPy.
+//! Programs as modules for Python's array libraries.
 //!
 //! `matrix` writes what has a matrix form, `index` (with `product` and `contraction`) everything else, `self_test` the
 //! comparison at the end of the module. This file puts the functions together: which definitions each of them needs, in
 //! which order.
 
 mod contraction;
+mod differentiable;
 mod index;
+mod jax;
 mod linalg;
 mod matrix;
-mod names;
+mod numpy;
 mod order;
 mod positions;
 mod product;
 mod python;
 mod self_test;
-mod stable;
+mod spelling;
+mod torch;
 mod writer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write;
 
-use backprove_calculus::{
-    Dim, Equation, Fact, Gradient, Index, Node, Program, Tensor, canonical, elaborate_expression,
-    notation,
-};
+use backprove_calculus::{Dim, Equation, Fact, Gradient, Node, Program, Tensor};
+use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::Expression;
-use backprove_syntax::{Diagnostic, format_expression};
 
 use crate::Options;
+use crate::formula::{Formula, reads_back};
+use crate::functions::{highest_order, primed};
+use crate::mentions;
+use crate::stable;
+pub use differentiable::{jax, torch};
 pub use order::numpy_derivative;
-use writer::{Writer, described, highest_order, primed, shape_text};
+use spelling::Library;
+use writer::{Writer, described, shape_text};
 
 /// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
 /// `forward` and `gradient`.
@@ -39,7 +45,7 @@ use writer::{Writer, described, highest_order, primed, shape_text};
 /// variable to an array of its shape. Run as a program, the module compares its gradients with central differences.
 pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     let program = gradient.program();
-    let mut writer = Writer::new(&program);
+    let mut writer = Writer::new(&program, Library::Numpy);
     let orders = name_all(&mut writer, &gradient.forward);
     let mut definitions = Vec::new();
     for equation in &program.equations {
@@ -56,14 +62,6 @@ pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnosti
     Ok(module.text(&writer, options, &forward, &backward, &test))
 }
 
-/// Whether `word` stands in the code, not as the end of a longer one.
-fn mentions(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(place, _)| {
-        let before = code[..place].chars().next_back();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.')
-    })
-}
-
 /// Gives every tensor, size and function its identifier; returns the highest derivative of each abstract function.
 fn name_all(writer: &mut Writer, primal: &Program) -> Vec<usize> {
     let program = writer.program;
@@ -77,6 +75,7 @@ fn name_all(writer: &mut Writer, primal: &Program) -> Vec<usize> {
         for dim in tensor.dims().iter().chain(labels) {
             for symbol in dim.symbols() {
                 writer.names.add(&symbol, &symbol);
+                writer.note_size(&symbol);
             }
         }
     }
@@ -105,20 +104,14 @@ fn callables(writer: &Writer, primal: &Program, orders: &[usize]) -> Vec<String>
 struct Definition {
     target: Tensor,
     value: Expression,
+    /// Whether the value may share its memory with another array.
+    is_view: bool,
     /// What is worked out first: name, value, axes.
     parts: Vec<(String, Expression, Vec<Dim>)>,
     reads: HashSet<String>,
     sizes: HashSet<String>,
     /// The right side in the language.
     formula: Formula,
-}
-
-/// The right side of an equation for readers.
-enum Formula {
-    /// In matrix notation.
-    Matrix(String),
-    /// In index notation, with the indices of the left side.
-    Index(String, String),
 }
 
 fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagnostic> {
@@ -142,14 +135,16 @@ fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagno
         clear(writer);
         python::as_real(writer.index_form(equation)?)
     };
-    let formula = match matrix {
-        Some(tree) => Formula::Matrix(format_expression(tree)),
-        None => index_formula(equation),
-    };
+    let formula = Formula::of(equation, matrix);
+    let mut parts = std::mem::take(&mut writer.parts);
+    for (_, part, _) in &mut parts {
+        *part = writer.spelled(part, false)?;
+    }
     Ok(Definition {
         target: equation.target.clone(),
-        value,
-        parts: std::mem::take(&mut writer.parts),
+        is_view: python::is_view(&value),
+        value: writer.spelled_value(&value, equation.target.rank())?,
+        parts,
         reads: std::mem::take(&mut writer.reads),
         sizes: std::mem::take(&mut writer.sizes),
         formula,
@@ -162,49 +157,8 @@ fn clear(writer: &mut Writer) {
     writer.sizes.clear();
 }
 
-/// Whether a matrix form means what the equation says, shape included: only then may it be written.
-fn reads_back(tree: &Expression, equation: &Equation, program: &Program) -> bool {
-    let Ok(value) = elaborate_expression(tree, program, &[], &|_, _| None) else {
-        return false;
-    };
-    let extents = |indices: &[Index]| -> Vec<Dim> {
-        indices.iter().map(|index| index.extent().clone()).collect()
-    };
-    if extents(&value.indices) != extents(&equation.indices) {
-        return false;
-    }
-    let map: HashMap<Index, Index> = value
-        .indices
-        .iter()
-        .cloned()
-        .zip(equation.indices.iter().cloned())
-        .collect();
-    canonical::equal(&value.body.substitute(&map), &equation.body)
-}
-
-fn index_formula(equation: &Equation) -> Formula {
-    let letters = notation::Letters::of(&equation.body, &equation.indices);
-    let at: Vec<&str> = equation
-        .indices
-        .iter()
-        .map(|index| letters.get(index))
-        .collect();
-    let left = if at.is_empty() {
-        String::new()
-    } else {
-        format!("[{}]", at.join(", "))
-    };
-    let right = notation::index_form(&equation.body, &letters);
-    Formula::Index(left, format_expression(&right))
-}
-
-impl Formula {
-    fn text(&self, name: &str) -> String {
-        match self {
-            Self::Matrix(right) => format!("{name} = {right}"),
-            Self::Index(at, right) => format!("{name}{at} = {right}"),
-        }
-    }
+fn nothing() -> Diagnostic {
+    Diagnostic::error("nothing-to-emit", "the program defines nothing")
 }
 
 /// All that the functions of the module are made of.
@@ -237,10 +191,21 @@ impl Module<'_> {
             }
         }
         let mut text = self.head(writer, options);
-        text.push_str("import numpy as np\n");
-        if mentions(&used, "special.") {
-            text.push_str("from scipy import special\n");
-        }
+        let imports: &[(&str, &str)] = match writer.library {
+            Library::Numpy => &[
+                ("", "import numpy as np\n"),
+                ("special.", "from scipy import special\n"),
+            ],
+            Library::Torch => &[("math.", "import math\n\n"), ("", "import torch\n")],
+            Library::Jax => &[
+                ("functools.", "import functools\n\n"),
+                ("math.", "import math\n\n"),
+                ("", "import jax\nimport jax.numpy as jnp\n"),
+            ],
+        };
+        let imports = imports.iter().filter(|(word, _)| mentions(&used, word));
+        let imports: String = imports.map(|(_, import)| *import).collect();
+        text.push_str(&imports.replace("\n\nimport math", "\nimport math"));
         text.push_str(&private);
         let _ = write!(text, "\n\n{forward}\n\n{derived}\n{test}");
         text
@@ -287,12 +252,7 @@ impl Module<'_> {
 
     fn forward(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
         let definitions = self.forward_definitions();
-        let Some(output) = definitions.last() else {
-            return Err(Diagnostic::error(
-                "nothing-to-emit",
-                "the program defines nothing",
-            ));
-        };
+        let output = definitions.last().ok_or_else(nothing)?;
         let inputs = &self.primal.inputs;
         let needed = needed(definitions, [output.target.name()]);
         let mut text = self.signature(writer, "forward", inputs);
@@ -309,21 +269,24 @@ impl Module<'_> {
         Ok(text)
     }
 
+    /// By variable: what is returned for it, and the formula.
+    fn results<'g>(&self, gradient: &'g Gradient) -> Vec<(&'g Tensor, Option<&Definition>)> {
+        let found = |variable: &Tensor| {
+            let derivation = gradient.derivation(variable.name())?;
+            let name = derivation.gradient.name();
+            let mut definitions = self.definitions.iter();
+            definitions.find(|own| own.target.name() == name)
+        };
+        let variables = gradient.wrt.iter();
+        variables
+            .map(|variable| (variable, found(variable)))
+            .collect()
+    }
+
     fn gradient(&self, writer: &mut Writer, gradient: &Gradient) -> Result<String, Diagnostic> {
         let mut inputs = gradient.forward.inputs.clone();
         inputs.extend(gradient.seed.clone());
-        // By variable: what is returned for it, and the formula.
-        let mut results: Vec<(&Tensor, Option<&Definition>)> = Vec::new();
-        for variable in &gradient.wrt {
-            let derived = gradient.derivation(variable.name());
-            let found = derived.and_then(|derivation| {
-                let name = derivation.gradient.name();
-                self.definitions
-                    .iter()
-                    .find(|own| own.target.name() == name)
-            });
-            results.push((variable, found));
-        }
+        let results = self.results(gradient);
         let targets = results
             .iter()
             .filter_map(|(_, found)| found.map(|own| own.target.name()));
@@ -400,13 +363,11 @@ fn returned(
         };
     };
     let name = identifier(writer, definition.target.name())?;
-    Ok(
-        match (variable.rank(), python::is_view(&definition.value)) {
-            (0, _) => format!("np.array({name}, dtype=float)"),
-            (_, true) => format!("{name}.copy()"),
-            (_, false) => name,
-        },
-    )
+    Ok(match (variable.rank(), definition.is_view) {
+        (0, _) => format!("np.array({name}, dtype=float)"),
+        (_, true) => format!("{name}.copy()"),
+        (_, false) => name,
+    })
 }
 
 /// The line that returns a dict, or one line for each entry.

@@ -8,11 +8,12 @@ use backprove_syntax::{Diagnostic, format_expression};
 
 use super::self_test::{draw, inputs, run, stand_ins};
 use super::{
-    Definition, Formula, Module, body, callables, define, identifier, name_all, needed, python,
-    returned_dict,
+    Definition, Module, body, callables, define, identifier, name_all, needed, returned_dict,
 };
 use crate::Options;
-use crate::numpy::writer::{Writer, described, unwritten};
+use crate::arrays::spelling::Library;
+use crate::arrays::writer::{Writer, described, unwritten};
+use crate::formula::Formula;
 
 /// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
 /// `forward` and, by the order, `jacobian`, `jvp`, `hessian` or `hvp`.
@@ -30,7 +31,7 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
         return Err(unwritten(&format!("a tangent of the definition `{name}`")));
     }
     let program = derivative.program();
-    let mut writer = Writer::new(&program);
+    let mut writer = Writer::new(&program, Library::Numpy);
     let orders = name_all(&mut writer, &derivative.forward);
     let count = derivative.stage.differentiated.equations.len();
     let mut definitions = Vec::new();
@@ -97,7 +98,7 @@ fn function(
     let mut entries = Vec::new();
     for (outcome, definition) in &results {
         let name = identifier(writer, definition.target.name())?;
-        let value = match (definition.target.rank(), python::is_view(&definition.value)) {
+        let value = match (definition.target.rank(), definition.is_view) {
             (0, _) => format!("np.array({name}, dtype=float)"),
             (_, true) => format!("{name}.copy()"),
             (_, false) => name,
@@ -182,7 +183,7 @@ def _slopes(function, x):
 fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize]) -> String {
     let (mut text, restricted) = draw(writer, &derivative.forward);
     text.push_str(SLOPES);
-    let (functions, head) = stand_ins(orders);
+    let (functions, head) = stand_ins(orders, "np");
     let order = derivative.order;
     let function = name(order);
     let _ = write!(

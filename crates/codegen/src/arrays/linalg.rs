@@ -8,35 +8,10 @@ use backprove_syntax::tree::{Expression, ExpressionKind};
 
 use super::index::{Array, diagonal};
 use super::python;
-use super::writer::{Writer, filled, first_sentence, unwritten};
+use super::spelling::matrix_function;
+use super::writer::Writer;
 
 impl Writer<'_> {
-    /// A function of the table applied to matrices in the last two axes of an array.
-    pub(super) fn matrix_function(
-        &mut self,
-        function: &'static MatrixFunction,
-        argument: Expression,
-    ) -> Option<Expression> {
-        let template = function.spellings.numpy;
-        let argument = python::as_numbers(argument);
-        match template.matches("{0}").count() {
-            0 => None,
-            1 => {
-                let text = backprove_syntax::format_expression(&argument);
-                Some(python::name(filled(template, &[text])))
-            }
-            _ => {
-                let name = format!("_{}", function.name);
-                self.define(function.name, || {
-                    let body = filled(template, &["a".to_owned()]);
-                    let prose = first_sentence(function.prose);
-                    format!("def {name}(a):\n    \"\"\"{prose}\"\"\"\n    return {body}\n")
-                });
-                Some(python::call(&name, [argument]))
-            }
-        }
-    }
-
     /// A function of a matrix in index notation.
     pub(super) fn matrix_element(
         &mut self,
@@ -52,9 +27,7 @@ impl Writer<'_> {
         let batch = axes.len();
         axes.extend(inner);
         let matrices = self.full(array, &axes);
-        let tree = self
-            .matrix_function(function, matrices)
-            .ok_or_else(|| unwritten(function.title))?;
+        let tree = matrix_function(function, matrices);
         axes.truncate(batch);
         axes.extend(at.iter().cloned());
         diagonal(tree, &axes)

@@ -7,6 +7,9 @@ use backprove_syntax::tree::{
 };
 
 use super::python;
+use super::spelling::{
+    LOG_SOFTMAX, LOG_SUM_EXP, Library, SOFTMAX, matrix_function, table_function,
+};
 use super::writer::Writer;
 
 /// Prefixes of libraries whose functions of the names below mean what ours mean.
@@ -110,12 +113,21 @@ impl Writer<'_> {
     }
 
     fn entry(&mut self, entry: &Subscript) -> Option<Subscript> {
+        let library = self.library;
         let mut bound = |tree: &Option<Expression>| match tree {
             Some(tree) => self.matrix(tree).map(Some),
             None => Some(None),
         };
         match entry {
             Subscript::At(at) => Some(Subscript::At(self.matrix(at)?)),
+            // PyTorch goes through no axis backwards.
+            Subscript::Slice {
+                step: Some(step), ..
+            } if library == Library::Torch
+                && matches!(step.kind, ExpressionKind::Unary(UnaryOperator::Negate, _)) =>
+            {
+                None
+            }
             Subscript::Slice { start, stop, step } => Some(Subscript::Slice {
                 start: bound(start)?,
                 stop: bound(stop)?,
@@ -175,7 +187,7 @@ impl Writer<'_> {
             "solve" => self.plain("linalg.solve", arguments, 2),
             _ if functions::matrix(name).is_some() => {
                 match (functions::matrix(name)?, &self.positional(arguments)?[..]) {
-                    (function, [argument]) => self.matrix_function(function, argument.clone()),
+                    (function, [argument]) => Some(matrix_function(function, argument.clone())),
                     _ => None,
                 }
             }
@@ -193,7 +205,7 @@ impl Writer<'_> {
             let operator = backprove_calculus::notation::relation(sign);
             return Some(python::binary(operator, left.clone(), right.clone()));
         }
-        self.function(function, values).ok()
+        Some(table_function(function, values))
     }
 
     fn plain(&mut self, name: &str, arguments: &[Argument], count: usize) -> Option<Expression> {
@@ -260,19 +272,18 @@ impl Writer<'_> {
 
     fn along_axis(&mut self, name: &str, arguments: &[Argument]) -> Option<Expression> {
         let (function, options): (_, &[&str]) = match name {
-            "softmax" => ("softmax", &["axis"]),
-            "log_softmax" => ("log_softmax", &["axis"]),
-            _ => ("logsumexp", &["axis", "keepdims"]),
+            "softmax" => (SOFTMAX, &["axis"]),
+            "log_softmax" => (LOG_SOFTMAX, &["axis"]),
+            _ => (LOG_SUM_EXP, &["axis", "keepdims"]),
         };
         let mut arguments = arguments.to_vec();
-        if function != "logsumexp" && arguments.len() == 1 {
+        if function != LOG_SUM_EXP && arguments.len() == 1 {
             arguments.push(Argument {
                 keyword: Some(Name::made("axis")),
                 value: Expression::integer(-1),
             });
         }
-        let private = self.along(function);
-        self.reduction(private, &arguments, options)
+        self.reduction(function, &arguments, options)
     }
 
     fn einstein_sum(&mut self, arguments: &[Argument]) -> Option<Expression> {

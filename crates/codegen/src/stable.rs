@@ -1,17 +1,17 @@
 //! Patterns that overflow as they are written and have a form that does not: the logarithm of a sum of exponentials,
-//! and the quotient of an exponential by such a sum. They are only found here; the forms stand in `writer`.
+//! and the quotient of an exponential by such a sum. They are only found here; the forms stand with the emitters.
 
 use backprove_calculus::{Expr, FunctionName, Index, Node, Number, canonical};
 
 /// `log(sum[k](exp(u)))`: the bound indices and `u`.
-pub(super) fn log_sum_exp(expr: &Expr) -> Option<(&[Index], &Expr)> {
+pub(crate) fn log_sum_exp(expr: &Expr) -> Option<(&[Index], &Expr)> {
     let sum = applied("log", expr)?;
     sum_of_exponentials(sum)
 }
 
 /// `exp(u) / sum[k](exp(v))` among the factors of a product, `v` being `u` at other positions: the places of both
 /// factors, `u`, and the indices over which it is normalised.
-pub(super) fn softmax(factors: &[Expr]) -> Option<Softmax> {
+pub(crate) fn softmax(factors: &[Expr]) -> Option<Softmax> {
     for (above, factor) in factors.iter().enumerate() {
         let Some(argument) = applied("exp", factor) else {
             continue;
@@ -31,7 +31,7 @@ pub(super) fn softmax(factors: &[Expr]) -> Option<Softmax> {
 }
 
 /// A softmax among factors.
-pub(super) struct Softmax {
+pub(crate) struct Softmax {
     /// The place of the exponential.
     pub above: usize,
     /// The place of the reciprocal of the sum.
@@ -44,14 +44,14 @@ pub(super) struct Softmax {
 
 impl Softmax {
     /// Takes both factors out.
-    pub(super) fn remove_from(&self, factors: &mut Vec<Expr>) {
+    pub(crate) fn remove_from(&self, factors: &mut Vec<Expr>) {
         factors.remove(self.above.max(self.below));
         factors.remove(self.above.min(self.below));
     }
 }
 
 /// `log(exp(u) / sum[k](exp(v)))`.
-pub(super) fn log_softmax(expr: &Expr) -> Option<Softmax> {
+pub(crate) fn log_softmax(expr: &Expr) -> Option<Softmax> {
     match applied("log", expr)?.node() {
         Node::Product(factors) if factors.len() == 2 => softmax(factors),
         _ => None,
@@ -60,7 +60,7 @@ pub(super) fn log_softmax(expr: &Expr) -> Option<Softmax> {
 
 /// The factors of a product so that the parts of a softmax stand beside each other: a reciprocal is moved into the sum
 /// over its exponential, a power of it is taken apart. Unchanged where there is no softmax to be found.
-pub(super) fn gathered(factors: &[Expr]) -> Vec<Expr> {
+pub(crate) fn gathered(factors: &[Expr]) -> Vec<Expr> {
     let mut parts: Vec<Expr> = factors.iter().flat_map(single_powers).collect();
     let mut is_changed = softmax(&parts).is_some();
     while let Some((sum, divisor)) = movable(&parts) {
@@ -88,7 +88,7 @@ fn shifted(factors: &[Expr]) -> Option<(usize, usize, Expr)> {
 }
 
 /// Brings what is left of quotients by sums of exponentials into that form.
-pub(super) fn shift(factors: &mut Vec<Expr>) {
+pub(crate) fn shift(factors: &mut Vec<Expr>) {
     while let Some((above, below, exponential)) = shifted(factors) {
         factors[above] = exponential;
         factors.remove(below);
@@ -96,7 +96,7 @@ pub(super) fn shift(factors: &mut Vec<Expr>) {
 }
 
 /// `log(exp(a) / sum[k](exp(v)))` as `a - log(sum[k](exp(v)))`.
-pub(super) fn log_quotient(expr: &Expr) -> Option<Expr> {
+pub(crate) fn log_quotient(expr: &Expr) -> Option<Expr> {
     let Node::Product(factors) = applied("log", expr)?.node() else {
         return None;
     };
@@ -106,7 +106,7 @@ pub(super) fn log_quotient(expr: &Expr) -> Option<Expr> {
 }
 
 /// Whether one of the patterns occurs.
-pub(super) fn occurs(expr: &Expr) -> bool {
+pub(crate) fn occurs(expr: &Expr) -> bool {
     expr.any(&mut |part| match part.node() {
         Node::Product(factors) => shifted(factors).is_some() || gathered(factors) != *factors,
         _ => log_sum_exp(part).is_some(),
@@ -164,7 +164,7 @@ fn applied<'a>(name: &str, expr: &'a Expr) -> Option<&'a Expr> {
 }
 
 /// `sum[k](exp(u))`: the bound indices and `u`.
-pub(super) fn sum_of_exponentials(expr: &Expr) -> Option<(&[Index], &Expr)> {
+pub(crate) fn sum_of_exponentials(expr: &Expr) -> Option<(&[Index], &Expr)> {
     let Node::Sum(bound, body) = expr.node() else {
         return None;
     };

@@ -1,0 +1,380 @@
+//! Modules for libraries that differentiate by themselves: the derived backward pass beside the forward one, and a function
+//! that ties the two, so that the library uses it instead of its own. Nothing here knows a derivative.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use backprove_calculus::{Dim, Gradient, Tensor};
+use backprove_syntax::Diagnostic;
+
+use super::self_test;
+use super::spelling::Library;
+use super::writer::{Writer, described};
+use super::{
+    Definition, Module, body, callables, define, identifier, name_all, needed, with_article,
+};
+use crate::Options;
+
+/// A self-contained module that imports only PyTorch and defines `forward`, `backward`, the `torch.autograd.Function`
+/// that ties them (`Derived`), and `function`, which applies it.
+///
+/// `forward` takes the abstract functions as callables (`h`, `h_prime`), then the declared tensors in order of
+/// declaration, and returns the output, in a tuple with what `backward` reads of the forward pass where that is
+/// something. `backward` takes what it reads, then the cotangent where the output is not a scalar, and returns a tuple of the
+/// gradients. `function` takes what `forward` takes and returns the output; it can be differentiated twice. Run as
+/// a program, the module compares itself with automatic differentiation.
+pub fn torch(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
+    emit(gradient, options, Library::Torch)
+}
+
+/// A self-contained module that imports only JAX and defines `forward` and `backward` as [`torch`] does, and
+/// `function`, a `jax.custom_vjp` of both.
+pub fn jax(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
+    emit(gradient, options, Library::Jax)
+}
+
+fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<String, Diagnostic> {
+    let program = gradient.program();
+    let mut writer = Writer::new(&program, library);
+    let orders = name_all(&mut writer, &gradient.forward);
+    let mut definitions = Vec::new();
+    for equation in &program.equations {
+        definitions.push(define(&mut writer, equation)?);
+    }
+    let module = Module {
+        primal: &gradient.forward,
+        definitions,
+        functions: callables(&writer, &gradient.forward, &orders),
+    };
+    let passes = Passes::of(&module, gradient)?;
+    let forward = passes.forward(&writer)?;
+    let mut derived = passes.backward(&writer)?;
+    derived.push_str("\n\n");
+    derived.push_str(&match library {
+        Library::Torch => passes.torch(&mut writer)?,
+        _ => passes.jax(&mut writer)?,
+    });
+    let is_alone = passes.saved.is_empty();
+    let test = self_test::against_library(&mut writer, gradient, &orders, is_alone);
+    Ok(module.text(&writer, options, &forward, &derived, &test))
+}
+
+/// Which definitions belong to which pass.
+struct Passes<'m> {
+    module: &'m Module<'m>,
+    gradient: &'m Gradient,
+    output: &'m Definition,
+    /// What the forward pass works out.
+    forward: Vec<&'m Definition>,
+    /// What it hands to the backward pass beside the output.
+    saved: Vec<&'m Definition>,
+    /// What the backward pass works out.
+    backward: Vec<&'m Definition>,
+    /// What the backward pass reads: inputs, the output, what is saved.
+    read: Vec<&'m Tensor>,
+    /// By variable: its gradient, if it is not the cotangent.
+    results: Vec<(&'m Tensor, Option<&'m Definition>)>,
+}
+
+impl<'m> Passes<'m> {
+    fn of(module: &'m Module<'m>, gradient: &'m Gradient) -> Result<Self, Diagnostic> {
+        let primal = module.forward_definitions();
+        let output = primal.last().ok_or_else(super::nothing)?;
+        let forward = needed(primal, [output.target.name()]);
+        let results = module.results(gradient);
+        let targets = results.iter().filter_map(|(_, found)| *found);
+        let mut wanted: HashSet<&str> = targets.map(|own| own.target.name()).collect();
+        let (mut backward, mut saved) = (Vec::new(), Vec::new());
+        let mut reads_output = false;
+        for definition in module.definitions.iter().rev() {
+            if !wanted.contains(definition.target.name()) {
+                continue;
+            }
+            if std::ptr::eq(definition, output) {
+                reads_output = true;
+            } else if forward.iter().any(|own| std::ptr::eq(*own, definition)) {
+                saved.push(definition);
+            } else {
+                wanted.extend(definition.reads.iter().map(String::as_str));
+                backward.push(definition);
+            }
+        }
+        saved.reverse();
+        backward.reverse();
+        let inputs = gradient.forward.inputs.iter();
+        let mut read: Vec<&Tensor> = inputs
+            .clone()
+            .filter(|input| wanted.contains(input.name()))
+            .collect();
+        let sizes = backward.iter().flat_map(|definition| &definition.sizes);
+        for size in sizes {
+            let has = |tensor: &&Tensor| {
+                let dims = tensor.dims().iter();
+                dims.into_iter()
+                    .any(|dim| matches!(dim, Dim::Symbol(own) if **own == **size))
+            };
+            let known = read.iter().copied().chain(&gradient.seed);
+            let saved = saved.iter().map(|definition| &definition.target);
+            if !known.chain(saved).any(|tensor| has(&tensor)) {
+                read.extend(inputs.clone().find(has));
+            }
+        }
+        let place = |tensor: &&Tensor| inputs.clone().position(|input| input == *tensor);
+        read.sort_by_key(place);
+        read.extend(reads_output.then_some(&output.target));
+        read.extend(saved.iter().map(|definition| &definition.target));
+        Ok(Self {
+            module,
+            gradient,
+            output,
+            forward,
+            saved,
+            backward,
+            read,
+            results,
+        })
+    }
+
+    /// The identifiers of tensors.
+    fn names<'t>(
+        writer: &Writer,
+        tensors: impl IntoIterator<Item = &'t Tensor>,
+    ) -> Result<Vec<String>, Diagnostic> {
+        let names = tensors.into_iter();
+        names
+            .map(|tensor| identifier(writer, tensor.name()))
+            .collect()
+    }
+
+    /// The callables and the declared tensors: what `forward` takes.
+    fn arguments(&self, writer: &Writer) -> Result<Vec<String>, Diagnostic> {
+        let mut arguments = self.module.functions.clone();
+        arguments.extend(Self::names(writer, &self.gradient.forward.inputs)?);
+        Ok(arguments)
+    }
+
+    /// The output and what is saved: what `forward` returns.
+    fn returned(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let saved = self.saved.iter().map(|definition| &definition.target);
+        let names = Self::names(writer, std::iter::once(&self.output.target).chain(saved))?;
+        Ok(names.join(", "))
+    }
+
+    fn forward(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let inputs = &self.gradient.forward.inputs;
+        let mut text = self.module.signature(writer, "forward", inputs);
+        let shape = with_article(&described(&self.output.target, &writer.names));
+        let name = identifier(writer, self.output.target.name())?;
+        let saved = Self::names(writer, self.saved.iter().map(|own| &own.target))?;
+        let also = match saved.as_slice() {
+            [] => String::new(),
+            saved => format!(", then what backward() reads: {}", saved.join(", ")),
+        };
+        let _ = writeln!(text, "    \"\"\"Return {name}, {shape}{also}.\"\"\"");
+        text.push_str(&body(writer, &self.forward, inputs)?);
+        let _ = writeln!(text, "    return {}", self.returned(writer)?);
+        Ok(text)
+    }
+
+    fn backward(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let read = self.read.iter().copied().chain(&self.gradient.seed);
+        let inputs: Vec<Tensor> = read.cloned().collect();
+        let mut text = self.module.signature(writer, "backward", &inputs);
+        text.push_str(&super::gradient_docstring(self.gradient, &self.results));
+        text.push_str(&body(writer, &self.backward, &inputs)?);
+        let mut entries = Vec::new();
+        for (_, found) in &self.results {
+            let of = found.map(|own| &own.target).or(self.gradient.seed.as_ref());
+            entries.push(match (of, writer.library) {
+                (Some(tensor), _) => identifier(writer, tensor.name())?,
+                // The output itself, by which its derivative is one.
+                (None, Library::Torch) => "torch.ones(())".to_owned(),
+                (None, _) => "jnp.ones(())".to_owned(),
+            });
+        }
+        let _ = writeln!(text, "    return {}", tuple(&entries));
+        Ok(text)
+    }
+
+    /// What stands for each argument of `function` in the tuple of its gradients: `None` where nothing was asked for.
+    fn gradients(&self, writer: &Writer, cotangent: &str) -> Result<[Vec<String>; 2], Diagnostic> {
+        let mut names = Vec::new();
+        for (variable, found) in &self.results {
+            let is_input = self.gradient.forward.inputs.contains(variable);
+            names.push(match found {
+                Some(own) if is_input => identifier(writer, own.target.name())?,
+                _ => "_".to_owned(),
+            });
+        }
+        let mut entries = Vec::new();
+        for input in &self.gradient.forward.inputs {
+            let place = self.results.iter().position(|(own, _)| *own == input);
+            entries.push(match place {
+                None => "None".to_owned(),
+                // The gradient of a scalar is that by the scalar times what comes from above.
+                Some(place) if self.gradient.seed.is_none() => {
+                    format!("{cotangent} * {}", names[place])
+                }
+                Some(place) => names[place].clone(),
+            });
+        }
+        Ok([names, entries])
+    }
+
+    fn cotangent(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
+        match &self.gradient.seed {
+            Some(seed) => identifier(writer, seed.name()),
+            None => Ok(writer.names.fresh(&format!("d{}", self.gradient.loss))),
+        }
+    }
+
+    /// The sentence of `function`.
+    fn promise(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let shape = with_article(&described(&self.output.target, &writer.names));
+        let name = identifier(writer, self.output.target.name())?;
+        Ok(format!(
+            "    \"\"\"Return {name}, {shape}; its gradients are those of backward().\"\"\"\n"
+        ))
+    }
+
+    fn torch(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
+        let cotangent = self.cotangent(writer)?;
+        let arguments = self.arguments(writer)?;
+        let inputs = Self::names(writer, &self.gradient.forward.inputs)?;
+        let (all, returned) = (arguments.join(", "), self.returned(writer)?);
+        let output = identifier(writer, self.output.target.name())?;
+        let saved = Self::names(writer, self.saved.iter().map(|own| &own.target))?;
+        let read = Self::names(writer, self.read.iter().copied())?;
+        let functions = self.module.functions.join(", ");
+        // To be differentiated again, what was saved is worked out from the arguments.
+        let kept = if saved.is_empty() {
+            read.clone()
+        } else {
+            let mut kept = inputs.clone();
+            kept.extend(read.iter().filter(|name| !inputs.contains(name)).cloned());
+            kept
+        };
+        let mut text = format!(
+            "class Derived(torch.autograd.Function):\n    \"\"\"forward() with backward() as its derivative.\"\"\"\n\n    \
+             generate_vmap_rule = True\n\n    \
+             @staticmethod\n    def forward({all}):\n        return forward({all})\n\n    \
+             @staticmethod\n    def setup_context(ctx, inputs, output):\n        "
+        );
+        let _ = writeln!(text, "{} = inputs", tuple(&arguments));
+        if !saved.is_empty() {
+            let _ = writeln!(text, "        {returned} = output");
+            let _ = writeln!(
+                text,
+                "        ctx.mark_non_differentiable({})",
+                saved.join(", ")
+            );
+        } else if kept.contains(&output) {
+            let _ = writeln!(text, "        {output} = output");
+        }
+        text.push_str("        ctx.set_materialize_grads(False)\n");
+        if !functions.is_empty() {
+            let _ = writeln!(
+                text,
+                "        ctx.functions = {}",
+                tuple(&self.module.functions)
+            );
+        }
+        let _ = writeln!(text, "        ctx.save_for_backward({})\n", kept.join(", "));
+        let ignored = if saved.is_empty() { "" } else { ", *_" };
+        let nothing = vec!["None".to_owned(); arguments.len()];
+        let _ = write!(
+            text,
+            "    @staticmethod\n    def backward(ctx, {cotangent}{ignored}):\n        \
+             if {cotangent} is None:\n            return {}\n",
+            tuple(&nothing)
+        );
+        if !functions.is_empty() {
+            let names = tuple(&self.module.functions);
+            let _ = writeln!(text, "        {names} = ctx.functions");
+        }
+        if !kept.is_empty() {
+            let _ = writeln!(text, "        {} = ctx.saved_tensors", tuple(&kept));
+        }
+        if !saved.is_empty() {
+            let _ = write!(
+                text,
+                "        if torch.is_grad_enabled():\n            \
+                 # To be differentiated again, what was saved must be part of the graph.\n            \
+                 _, {} = forward({all})\n",
+                saved.join(", ")
+            );
+        }
+        let [names, entries] = self.gradients(writer, &cotangent)?;
+        let mut given = self.module.functions.clone();
+        given.extend(read);
+        given.extend(self.gradient.seed.as_ref().map(|_| cotangent.clone()));
+        let mut all_entries = vec!["None".to_owned(); self.module.functions.len()];
+        all_entries.extend(entries);
+        let _ = write!(
+            text,
+            "        {} = backward({})\n        return {}\n\n\n\
+             def function({all}):\n{}    return Derived.apply({all}){}\n",
+            tuple(&names),
+            given.join(", "),
+            tuple(&all_entries),
+            self.promise(writer)?,
+            if saved.is_empty() { "" } else { "[0]" },
+        );
+        Ok(text)
+    }
+
+    fn jax(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
+        let cotangent = self.cotangent(writer)?;
+        let all = self.arguments(writer)?.join(", ");
+        let count = self.module.functions.len();
+        let mut text = if count == 0 {
+            "@jax.custom_vjp\n".to_owned()
+        } else {
+            let places: Vec<String> = (0..count).map(|place| place.to_string()).collect();
+            let places = parenthesised(&places);
+            format!("@functools.partial(jax.custom_vjp, nondiff_argnums={places})\n")
+        };
+        let first = if self.saved.is_empty() { "" } else { "[0]" };
+        let output = identifier(writer, self.output.target.name())?;
+        let read = Self::names(writer, self.read.iter().copied())?;
+        let mut functions = self.module.functions.join(", ");
+        if !functions.is_empty() {
+            functions.push_str(", ");
+        }
+        let [names, entries] = self.gradients(writer, &cotangent)?;
+        let last = match self.gradient.seed {
+            Some(_) => format!(", {cotangent}"),
+            None => String::new(),
+        };
+        let _ = write!(
+            text,
+            "def function({all}):\n{}    return forward({all}){first}\n\n\n\
+             def _forward({all}):\n    {} = forward({all})\n    return {output}, {}\n\n\n\
+             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*kept{last})\n    return {}\n\n\n\
+             function.defvjp(_forward, _backward)\n",
+            self.promise(writer)?,
+            self.returned(writer)?,
+            parenthesised(&read),
+            tuple(&names),
+            tuple(&entries),
+        );
+        Ok(text)
+    }
+}
+
+/// `a, b`, or `(a,)` for a single one.
+fn tuple(entries: &[String]) -> String {
+    match entries {
+        [] => "()".to_owned(),
+        [only] => format!("({only},)"),
+        several => several.join(", "),
+    }
+}
+
+/// The same in parentheses.
+fn parenthesised(entries: &[String]) -> String {
+    match entries {
+        [] | [_] => tuple(entries),
+        several => format!("({})", several.join(", ")),
+    }
+}

@@ -1,0 +1,115 @@
+"""A program and its gradients, derived by Backprove.
+
+    X  (S, D)
+    W1  (H, D)
+    b1  (H,)
+    W2  (C, H)
+    t  (S,), integers below C
+
+    A = tanh(X @ W1.T + b1)
+    Z = A @ W2.T
+    U = logsumexp(Z, axis=1)
+    L = mean[s](U[s] - Z[s, t[s]])
+"""
+
+import torch
+
+
+def forward(X, W1, b1, W2, t):
+    """Return L, a scalar, then what backward() reads: A, Z."""
+    S = X.shape[0]
+    A = torch.tanh(X @ W1.T + b1)  # (S, H)
+    Z = A @ W2.T  # (S, C)
+    U = torch.logsumexp(Z, dim=1)  # (S,)
+    L = torch.mean(U - Z[torch.arange(S, device=X.device), t])  # scalar
+    return L, A, Z
+
+
+def backward(X, W2, t, A, Z):
+    """Return the gradients of L.
+
+    dL/dW1 = (dA * (1 - A ** 2)).T @ X
+    dL/db1 = sum(dA * (1 - A ** 2), axis=0)
+    dL/dW2 = dZ.T @ A
+    """
+    S = X.shape[0]
+    C = W2.shape[0]
+    T = torch.nn.functional.one_hot(t, C).to(X.dtype)  # (S, C)
+    P = torch.softmax(Z, dim=1)  # (S, C)
+    dZ = (P - T) / S  # (S, C)
+    dA = dZ @ W2  # (S, H)
+    dW1 = (dA * (1 - A ** 2)).T @ X  # (H, D)
+    db1 = torch.sum(dA * (1 - A ** 2), dim=0)  # (H,)
+    dW2 = dZ.T @ A  # (C, H)
+    return dW1, db1, dW2
+
+
+class Derived(torch.autograd.Function):
+    """forward() with backward() as its derivative."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(X, W1, b1, W2, t):
+        return forward(X, W1, b1, W2, t)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        X, W1, b1, W2, t = inputs
+        L, A, Z = output
+        ctx.mark_non_differentiable(A, Z)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(X, W1, b1, W2, t, A, Z)
+
+    @staticmethod
+    def backward(ctx, dL, *_):
+        if dL is None:
+            return None, None, None, None, None
+        X, W1, b1, W2, t, A, Z = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # To be differentiated again, what was saved must be part of the graph.
+            _, A, Z = forward(X, W1, b1, W2, t)
+        dW1, db1, dW2 = backward(X, W2, t, A, Z)
+        return None, dL * dW1, dL * db1, dL * dW2, None
+
+
+def function(X, W1, b1, W2, t):
+    """Return L, a scalar; its gradients are those of backward()."""
+    return Derived.apply(X, W1, b1, W2, t)[0]
+
+
+def _draw(rng):
+    """Random inputs of small, distinct sizes."""
+    S, D, H, C = 2, 3, 4, 5
+    return {
+        "X": rng.standard_normal((S, D)),
+        "W1": rng.standard_normal((H, D)),
+        "b1": rng.standard_normal(H),
+        "W2": rng.standard_normal((C, H)),
+        "t": rng.integers(C, size=S),
+    }
+
+
+def _largest_error(rng):
+    """The largest scaled difference between backward() and automatic differentiation of forward()."""
+    inputs = {name: torch.as_tensor(x) for name, x in _draw(rng).items()}
+    names = ["W1", "b1", "W2"]
+    variables = [inputs[name].requires_grad_() for name in names]
+    outputs = forward(*inputs.values())[0], function(*inputs.values())
+    cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))
+    expected, found = (
+        torch.autograd.grad(y, variables, cotangent, materialize_grads=True) for y in outputs
+    )
+    errors = []
+    for ours, theirs in zip(found, expected):
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+        errors.append(torch.max(torch.abs(ours - theirs) / (1.0 + torch.abs(theirs))))
+    return float(torch.max(torch.stack(errors)).detach())
+
+
+if __name__ == "__main__":
+    import numpy as np
+
+    error = _largest_error(np.random.default_rng(0))
+    print(f"largest error against automatic differentiation: {error:.1e}")
+    raise SystemExit(not error <= 1e-9)
