@@ -34,7 +34,13 @@ fn nothing_asked_and_help() {
         (
             &["help", "emit"],
             0,
-            &["Examples:", "emit numpy", "emit torch", "emit jax", "emit rust"],
+            &[
+                "Examples:",
+                "emit numpy",
+                "emit torch",
+                "emit jax",
+                "emit rust",
+            ],
             &[],
         ),
         (&["derive", "-h"], 0, &["--detail"], &[]),
