@@ -8,7 +8,7 @@ use backprove_calculus::{
 use backprove_syntax::tree::{Expression, ExpressionKind, UnaryOperator};
 use backprove_syntax::{Diagnostic, format_expression};
 
-use super::helpers;
+use super::prelude;
 use super::text::{Level, Text, mentions, quotient};
 use super::writer::{Scope, Writer, unwritten};
 use crate::functions::{primed, worked_out};
@@ -65,7 +65,7 @@ impl Writer<'_> {
                     )));
                 }
                 let matrix = self.matrix_operand(&operand.body, &own)?;
-                let (name, text) = helpers::of_matrix(function.value);
+                let (name, text) = prelude::of_matrix(function.value);
                 self.define(name, text);
                 let value = format!("{name}({matrix})");
                 if function.rank == 0 {
@@ -115,7 +115,7 @@ impl Writer<'_> {
                 format!("Mat::from_fn({sizes}, |{letters}| {element})")
             }
             _ => {
-                self.define("Array", helpers::ARRAY);
+                self.define("Array", prelude::ARRAY);
                 let (sizes, letters) = (sizes.join(", "), letters.join(", "));
                 format!("Array::from_fn([{sizes}], |[{letters}]| {element})")
             }
@@ -278,7 +278,7 @@ impl Writer<'_> {
         scope: &Scope,
     ) -> Result<Text, Diagnostic> {
         if let Some((bound, argument)) = stable::log_sum_exp(expr) {
-            self.define("log_sum_exp", helpers::LOG_SUM_EXP);
+            self.define("log_sum_exp", prelude::LOG_SUM_EXP);
             let (bound, argument) = (bound.to_vec(), argument.clone());
             return self.hoisted(expr, scope, |writer, scope| {
                 let inner = writer.within(scope, &bound);
@@ -347,7 +347,7 @@ impl Writer<'_> {
         let name = function.name;
         let texts: Vec<&str> = values.iter().map(|value| value.code.as_str()).collect();
         let call = Text::atom(format!("{name}({})", texts.join(", ")));
-        if let Some(text) = helpers::of_numbers(name) {
+        if let Some(text) = prelude::of_numbers(name) {
             self.define(name, text);
             return Ok(call);
         }

@@ -2,7 +2,7 @@
 //! and `sums` write the equations, `self_test` the comparison with central differences. This file puts the functions together.
 
 mod element;
-mod helpers;
+mod prelude;
 mod self_test;
 mod sums;
 mod text;
@@ -113,13 +113,13 @@ const RESERVED: &[&str] = &[
 pub fn rust(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     let program = gradient.program();
     let table = functions::table().map(|function| function.name);
-    let reserved = RESERVED.iter().chain(helpers::NAMES).copied().chain(table);
+    let reserved = RESERVED.iter().chain(prelude::NAMES).copied().chain(table);
     let names = Names::without(reserved.map(str::to_owned));
     let mut writer = Writer::new(&program, names);
     let callables = name_all(&mut writer, gradient);
     let mut tensors = program.inputs.iter().chain(&gradient.wrt);
     if tensors.any(|tensor| tensor.rank() > 2) {
-        writer.define("Array", helpers::ARRAY);
+        writer.define("Array", prelude::ARRAY);
     }
     let mut definitions = Vec::new();
     for equation in &program.equations {

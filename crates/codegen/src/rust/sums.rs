@@ -6,7 +6,7 @@ use backprove_calculus::{Expr, Index, Node, Number, Reduction};
 use backprove_syntax::Diagnostic;
 
 use super::element::{holds_labels, number};
-use super::helpers;
+use super::prelude;
 use super::text::{Text, mentions, product, quotient};
 use super::writer::{Scope, Writer};
 use crate::stable;
@@ -233,7 +233,7 @@ impl Writer<'_> {
                         continue;
                     };
                     let at = self.signed(&affine, scope)?;
-                    self.define("position", helpers::POSITION);
+                    self.define("position", prelude::POSITION);
                     let size = self.size(index.extent());
                     inner = self.within(scope, std::slice::from_ref(index));
                     let letter = Self::position(&inner, index)?;
