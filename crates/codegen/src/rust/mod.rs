@@ -173,7 +173,16 @@ struct Definition {
 
 fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagnostic> {
     writer.begin();
-    let value = writer.array(&equation.body, &equation.indices)?;
+    let mut value = writer.array(&equation.body, &equation.indices)?;
+    // A part that is the whole needs no name of its own.
+    let last = writer.parts.last().and_then(|part| {
+        let (name, whole) = part.trim().strip_prefix("let ")?.split_once(" = ")?;
+        (name == value).then(|| whole.trim_end_matches(';').to_owned())
+    });
+    if let Some(whole) = last {
+        writer.parts.pop();
+        value = whole;
+    }
     let matrix = equation.matrix.as_ref();
     let matrix = matrix.filter(|tree| reads_back(tree, equation, writer.program));
     Ok(Definition {
@@ -210,6 +219,11 @@ impl Module<'_> {
             }
         }
         let mut text = self.head(writer, options);
+        if used.contains(".max(") && used.contains(".min(") {
+            text.push_str(
+                "// `clamp` panics where its bounds cross.\n#![allow(clippy::manual_clamp)]\n\n",
+            );
+        }
         if mentions(&used, "inverse") && used.contains(".inverse()") {
             text.push_str("use faer::linalg::solvers::DenseSolveCore;\n");
         }

@@ -134,14 +134,18 @@ fn rust_on_the_corpus() {
     // The releases that the workspace has locked.
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     std::fs::copy(lock, folder.join("Cargo.lock")).expect("writable");
-    let output = Command::new(env!("CARGO"))
-        .args(["test", "--quiet", "--offline", "--target-dir"])
-        .arg(folder.join("target"))
-        .current_dir(&folder)
-        .output()
-        .expect("cargo is there");
-    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    for arguments in [&["test"][..], &["clippy", "--all-targets"]] {
+        let output = Command::new(env!("CARGO"))
+            .args(arguments)
+            .args(["--quiet", "--offline", "--target-dir"])
+            .arg(folder.join("target"))
+            .current_dir(&folder)
+            .output()
+            .expect("cargo is there");
+        let said =
+            String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "cargo {arguments:?}: {said}");
+    }
 }
 
 #[test]
