@@ -13,7 +13,40 @@ mod error;
 mod problem;
 mod stepper;
 
+use backprove::calculus::functions::{Body, table};
+use backprove::calculus::library;
 use pyo3::prelude::*;
+
+/// A function of the language: its name, its arguments, what it is in words, and its definition or derivatives.
+type Row = (
+    &'static str,
+    Vec<&'static str>,
+    &'static str,
+    Vec<&'static str>,
+);
+
+/// The functions of the language, in order.
+#[pyfunction]
+fn functions() -> Vec<Row> {
+    let row = |function: &'static backprove::calculus::Function| {
+        let formulas = match function.body {
+            Body::Primitive { derivatives, .. } => {
+                let known = derivatives.iter();
+                known.map(|one| one.unwrap_or("none")).collect()
+            }
+            Body::Defined { definition, .. } => vec![definition],
+        };
+        let arguments = function.arguments.to_vec();
+        (function.name, arguments, function.prose, formulas)
+    };
+    table().map(row).collect()
+}
+
+/// The names of the modules of the standard library.
+#[pyfunction]
+fn modules() -> Vec<&'static str> {
+    library::names().collect()
+}
 
 /// The module `backprove._native`.
 #[pymodule]
@@ -28,4 +61,6 @@ mod _native {
     use super::problem::Problem;
     #[pymodule_export]
     use super::stepper::Stepper;
+    #[pymodule_export]
+    use super::{functions, modules};
 }
