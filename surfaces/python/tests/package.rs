@@ -81,7 +81,7 @@ fn the_package_installs_and_passes_its_tests() {
             ])
             .args([
                 "--doctest-modules",
-                "--doctest-glob=*.md",
+                "--doctest-glob=guide.md",
                 "--pyargs",
                 "backprove",
             ])
