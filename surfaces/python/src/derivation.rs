@@ -2,9 +2,11 @@
 
 use backprove::calculus::{Derivative, Gradient};
 use backprove::typeset::document::{Document, html, latex, markdown, terminal};
-use backprove::{DerivativeVerification, Detail, Verification, json, report};
+use backprove::{DerivativeVerification, Detail, Verification, codegen, json, report};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::error::RefusedError;
 
 /// What was derived, and how it was verified.
 pub enum Derived {
@@ -61,6 +63,34 @@ impl Derivation {
             Derived::Other(both) => json::derivative(&both.0, &both.1),
         };
         value.to_string()
+    }
+
+    /// The program as code of its own in another language. What was not found right is not emitted.
+    fn emit(&self, target: &str) -> PyResult<String> {
+        if !self.verified() {
+            return Err(RefusedError::new_err(
+                "not everything could be verified, so that no code is emitted",
+            ));
+        }
+        let style = codegen::Options::default();
+        let code = match (&self.derived, target) {
+            (Derived::Gradient(both), "numpy") => codegen::numpy(&both.0, &style),
+            (Derived::Gradient(both), "torch") => codegen::torch(&both.0, &style),
+            (Derived::Gradient(both), "jax") => codegen::jax(&both.0, &style),
+            (Derived::Gradient(both), "rust") => codegen::rust(&both.0, &style),
+            (Derived::Other(both), "numpy") => codegen::numpy_derivative(&both.0, &style),
+            (Derived::Other(_), "torch" | "jax" | "rust") => {
+                return Err(RefusedError::new_err(format!(
+                    "`{target}` is emitted for gradients alone; `numpy` for every order"
+                )));
+            }
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "the target `{target}` is none of numpy, torch, jax, rust"
+                )));
+            }
+        };
+        code.map_err(|diagnostic| RefusedError::new_err(diagnostic.message))
     }
 
     /// The report as text, LaTeX, Markdown or HTML.

@@ -9,10 +9,12 @@ use xtask::python::Python;
 const PACKAGES: &[&str] = &[
     "ipykernel==7.4.0",
     "maturin==1.16.0",
+    "mypy==2.4.1",
     "nbclient==0.11.0",
     "nbformat==5.11.1",
     "numpy==2.3.5",
     "pytest==9.2.0",
+    "ruff==0.17.6",
     "scikit-learn==1.9.1",
     "scipy==1.16.3",
 ];
@@ -68,6 +70,21 @@ fn the_package_installs_and_passes_its_tests() {
             .env("PATH", path)
             .current_dir(folder),
     );
+    for checks in [
+        &["ruff", "check", "."][..],
+        &["ruff", "format", "--check", "."],
+        &["mypy", "python/backprove"],
+    ] {
+        run(
+            &checks.join(" "),
+            Command::new(python.interpreter())
+                .arg("-m")
+                .args(checks)
+                .env("RUFF_NO_CACHE", "true")
+                .env("MYPY_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("mypy"))
+                .current_dir(folder),
+        );
+    }
     let said = run(
         "pytest",
         Command::new(python.interpreter())

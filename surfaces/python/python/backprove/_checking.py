@@ -82,7 +82,9 @@ def check(
     return _backward(function, claim, dict(at or {}), function.variables(wrt), seed, tolerance)
 
 
-def _backward(function: Function, claim: Callable, at: dict, wrt: list[str], seed: int, tolerance: float | None) -> Check:
+def _backward(
+    function: Function, claim: Callable, at: dict, wrt: list[str], seed: int, tolerance: float | None
+) -> Check:
     import numpy as np
 
     values = _inputs(function, at, seed)
@@ -139,11 +141,16 @@ def _inputs(function: Function, at: dict, seed: int) -> dict:
 
     declared = function._problem.inputs
     known = {name: np.asarray(at[name]) for name, _, _ in declared if name in at}
-    known = {name: array.astype(float) if array.dtype.kind in "iu" and not _is_labels(declared, name) else array for name, array in known.items()}
+    known = {
+        name: array.astype(float) if array.dtype.kind in "iu" and not _is_labels(declared, name) else array
+        for name, array in known.items()
+    }
     sizes = {size: int(at[size]) for size in function.sizes if size in at}
     for name, dims, _ in declared:
         if name in known:
-            sizes.update({dim: extent for dim, extent in zip(dims, known[name].shape, strict=False) if dim.isidentifier()})
+            sizes.update(
+                {dim: extent for dim, extent in zip(dims, known[name].shape, strict=False) if dim.isidentifier()}
+            )
     # Different sizes, so that no transposed product fits.
     free = (extent for extent in range(3, 10**6) if extent not in sizes.values())
     unknown = {size: next(free) for size in function.sizes if size not in sizes}
@@ -172,7 +179,11 @@ def _called(claim: Callable, arguments: dict, output: str, cotangent):
         parameters = list(inspect.signature(claim).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    plain = [parameter for parameter in parameters if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)]
+    plain = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
     if plain and len(plain) == len(parameters) and all(parameter.name in by_name for parameter in plain):
         return claim(**{parameter.name: by_name[parameter.name] for parameter in plain})
     first = () if cotangent is None else (cotangent,)
@@ -183,12 +194,18 @@ def _claimed(result, wrt: list[str]) -> dict:
     if isinstance(result, Mapping):
         unknown = [key for key in result if key not in wrt and str(key).removeprefix("d") not in wrt]
         if unknown:
-            raise ValueError(f"the backward pass returned {', '.join(map(repr, unknown))}, but the variables are {', '.join(wrt)}")
+            raise ValueError(
+                f"the backward pass returned {', '.join(map(repr, unknown))}, but the variables are {', '.join(wrt)}"
+            )
         return {variable: result[key] for variable in wrt for key in (variable, f"d{variable}") if key in result}
     if isinstance(result, tuple):
         if len(result) != len(wrt):
-            raise ValueError(f"the backward pass returned {len(result)} gradients, but there are {len(wrt)} variables: {', '.join(wrt)}")
+            raise ValueError(
+                f"the backward pass returned {len(result)} gradients, but there are {len(wrt)} variables: {', '.join(wrt)}"
+            )
         return {variable: gradient for variable, gradient in zip(wrt, result, strict=True) if gradient is not None}
     if len(wrt) != 1:
-        raise ValueError(f"the backward pass returned one gradient, but there are {len(wrt)} variables: {', '.join(wrt)}")
+        raise ValueError(
+            f"the backward pass returned one gradient, but there are {len(wrt)} variables: {', '.join(wrt)}"
+        )
     return {wrt[0]: result}

@@ -91,8 +91,8 @@ class Derivation:
     'definition'
     """
 
-    def __init__(self, native: _native.Derivation):
-        self._native = native
+    def __init__(self, native: _native.Derivation, inputs: Sequence[tuple[str, list[str], list[str]]]):
+        self._native, self._inputs = native, inputs
         self._data = json.loads(native.json())
         self._results, self._between = {}, []
         for data in self._data["results"]:
@@ -111,9 +111,7 @@ class Derivation:
                 latex=data["latex"],
                 equation=data["equation"],
                 verified=data["verified"],
-                steps=tuple(
-                    Step(**{key: step[key] for key in Step.__dataclass_fields__}) for step in data["steps"]
-                ),
+                steps=tuple(Step(**{key: step[key] for key in Step.__dataclass_fields__}) for step in data["steps"]),
             )
             self._results[result.wrt] = result
 
@@ -169,6 +167,13 @@ class Derivation:
         """The derivation as a report: `text`, `latex`, `markdown` or `html`; `headline`, `working` or `all` of it."""
         return self._native.report(format, detail, columns)
 
+    def emit(self, target: str = "numpy") -> str:
+        """The derived program as code of its own, without Backprove: `numpy`, `torch`, `jax` or `rust`.
+
+        Raises `RefusedError` where something was not verified, or cannot be written in that language.
+        """
+        return self._native.emit(target)
+
     def to_dict(self) -> dict:
         """All of it as data, as `backprove derive --format json` prints it."""
         return json.loads(self._native.json())
@@ -220,4 +225,4 @@ def derive(
     from ._function import Function
 
     read = source._problem if isinstance(source, Function) else problem(source, shapes)
-    return Derivation(read.derive(order, names(wrt), cotangent))
+    return Derivation(read.derive(order, names(wrt), cotangent), read.inputs)

@@ -48,7 +48,9 @@ class Function:
     ValueError: the size `M` is 3 by axis 1 of `X`, but 5 by axis 1 of `W`; `X` is S×M, `W` is N×M
     """
 
-    def __init__(self, read: _native.Problem, threads: int, python: Callable | None = None, constants: Mapping | None = None):
+    def __init__(
+        self, read: _native.Problem, threads: int, python: Callable | None = None, constants: Mapping | None = None
+    ):
         self._problem, self._threads, self._constants = read, threads, dict(constants or {})
         self._compiled: dict[tuple[str, tuple[str, ...]], _native.Compiled] = {}
         output = read.output
@@ -68,7 +70,9 @@ class Function:
             compiled = self._problem.compile(what, list(key[1]), self._threads)
             return self._compiled.setdefault(key, compiled)
 
-    def _run(self, what: str, wrt: Variables, args: tuple[Any, ...], kwargs: Mapping[str, Any], **further: Any) -> tuple[Any, ...]:
+    def _run(
+        self, what: str, wrt: Variables, args: tuple[Any, ...], kwargs: Mapping[str, Any], **further: Any
+    ) -> tuple[Any, ...]:
         return self._plan_of(what, wrt)(*args, **kwargs, **self._constants, **further)
 
     @property
@@ -103,7 +107,9 @@ class Function:
         """The gradients of a scalar, by name, each of the shape of its variable."""
         return self.value_and_gradient(*args, wrt=wrt, **kwargs)[1]
 
-    def value_and_gradient(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> tuple[Any, dict[str, NDArray[Any]]]:
+    def value_and_gradient(
+        self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike
+    ) -> tuple[Any, dict[str, NDArray[Any]]]:
         """The value of a scalar and its gradients, computed together."""
         name, dims, _ = self._output
         if dims:
@@ -115,7 +121,9 @@ class Function:
         value, *gradients = self._run("gradient", wrt, args, kwargs)
         return value, dict(zip(wrt, gradients, strict=True))
 
-    def vjp(self, cotangent: ArrayLike, /, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
+    def vjp(
+        self, cotangent: ArrayLike, /, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike
+    ) -> dict[str, NDArray[Any]]:
         """The gradients of a loss, by name, given the loss's gradient by the value (its `cotangent`, of the value's shape)."""
         wrt = self.variables(wrt)
         if not self._output[1]:
@@ -146,9 +154,17 @@ class Function:
         """The derivation, step by step; see `backprove.derive`."""
         from ._derivation import Derivation
 
-        return Derivation(self._problem.derive(order, names(wrt)))
+        return Derivation(self._problem.derive(order, names(wrt)), self._problem.inputs)
 
-    def plan(self, order: str = "value", wrt: Variables = None, *, dtype: str = "float32", measure: bool = False, **sizes: int) -> str:
+    def plan(
+        self,
+        order: str = "value",
+        wrt: Variables = None,
+        *,
+        dtype: str = "float32",
+        measure: bool = False,
+        **sizes: int,
+    ) -> str:
         """What runs at given sizes: kernels, operations, bytes and the arena; with `measure` also how long each takes.
 
         `order` is `value`, `gradient`, `jvp`, `jacobian`, `hvp`, `hessian` or `diagonal`.
@@ -189,7 +205,7 @@ class UndeclaredFunction:
         declared = shapes_of(self.__wrapped__, shapes)
         if declared is None:
             raise TypeError(
-                f"the shapes of all arguments are needed, such as `{self.__name__}.declare(X=\"S M\")` or `X: \"S M\"` in the definition"
+                f'the shapes of all arguments are needed, such as `{self.__name__}.declare(X="S M")` or `X: "S M"` in the definition'
             )
         source, constants = trace(self.__wrapped__, declared)
         return Function(problem(source, {}), self._threads, self.__wrapped__, constants)
@@ -235,7 +251,7 @@ class UndeclaredFunction:
         return f"<UndeclaredFunction {self.__name__}>"
 
 
-def compile(source: str, /, *, threads: int | None = None, **shapes: str | Sequence[object]) -> Function:  # noqa: A001 (what it is called elsewhere)
+def compile(source: str, /, *, threads: int | None = None, **shapes: str | Sequence[object]) -> Function:
     """A program as a function of NumPy arrays; `shapes` declare its tensors as for `derive`.
 
     >>> import numpy as np, backprove as bp
@@ -253,8 +269,8 @@ def function(python: Callable | None = None, /, *, threads: int | None = None, *
     definitions. Without shapes the function still runs, traced anew for each set of shapes; `declare` gives it shapes later.
 
     >>> import numpy as np, backprove as bp
-    >>> @bp.function
-    ... def loss(X: "S M", w: "M", y: "S: constant"):
+    >>> @bp.function(X="S M", w="M", y="S: constant")
+    ... def loss(X, w, y):
     ...     error = X @ w - y
     ...     return np.mean(error**2)
     >>> loss.derive(wrt="w")

@@ -40,7 +40,9 @@ class Hessian:
         if len(self._wrt) == 1 and not isinstance(vector, Mapping):
             vector = {self._wrt[0]: vector}
         if not isinstance(vector, Mapping) or set(vector) != set(self._wrt):
-            raise TypeError(f"the Hessian by {', '.join(self._wrt)} is multiplied by one array for each of them, in a dictionary")
+            raise TypeError(
+                f"the Hessian by {', '.join(self._wrt)} is multiplied by one array for each of them, in a dictionary"
+            )
         tangents = self._function._plan_of("hvp", self._wrt).inputs[-len(self._wrt) :]
         along = {tangent: vector[name] for tangent, name in zip(tangents, self._wrt, strict=True)}
         return self._alone(self._run("hvp", **along))

@@ -46,7 +46,9 @@ class Traced:
             kept = {key: value for key, value in options.items() if value is not None and key in ("axis", "keepdims")}
             return _call(reduction, inputs, kept)
         if method != "__call__" or options:
-            raise TypeError(f"`numpy.{name}` with {method if method != '__call__' else ', '.join(options)} cannot be traced")
+            raise TypeError(
+                f"`numpy.{name}` with {method if method != '__call__' else ', '.join(options)} cannot be traced"
+            )
         if name in _INFIX:
             return _infix(_INFIX[name], *inputs)
         if name == "negative":
@@ -59,7 +61,9 @@ class Traced:
         return _call(name + function.__name__, args, kwargs)
 
     def __array__(self, *_args, **_kwargs):
-        raise TypeError("a traced value has no numbers yet; NumPy's functions may be called with it, `numpy.array` may not")
+        raise TypeError(
+            "a traced value has no numbers yet; NumPy's functions may be called with it, `numpy.array` may not"
+        )
 
     # Operators
 
@@ -73,7 +77,9 @@ class Traced:
         return _call("abs", (self,), {})
 
     def __bool__(self):
-        raise TypeError("whether a traced value is true is not known; `numpy.where(condition, a, b)` chooses between two values")
+        raise TypeError(
+            "whether a traced value is true is not known; `numpy.where(condition, a, b)` chooses between two values"
+        )
 
     def __len__(self):
         raise TypeError("the length of a traced value is not known; `X.shape[0]` stands for it")
@@ -269,7 +275,9 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
     finally:
         sys.setprofile(before)
     if not isinstance(result, Traced):
-        raise TypeError(f"`{python.__name__}` must return one array that depends on its arguments, not {type(result).__name__}")
+        raise TypeError(
+            f"`{python.__name__}` must return one array that depends on its arguments, not {type(result).__name__}"
+        )
 
     order: list[Traced] = []
     uses: dict[int, int] = {}
@@ -302,7 +310,7 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
     for value in order:
         if value._constant is not None:
             continue
-        shaped = any(parent._form.startswith("{}.shape") for parent in order if value in _identity(parent._parts))
+        shaped = any(parent._form.startswith("{}.shape") for parent in order if value in _Identity(parent._parts))
         wish = wished.get(id(value))
         if value is not result and wish is None and not (uses[id(value)] > 1 and value._parts) and not shaped:
             continue
@@ -319,7 +327,7 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
     return "\n".join(lines), constants
 
 
-class _identity:
+class _Identity:
     """Membership by identity: `==` of traced values is a comparison in the program."""
 
     def __init__(self, values):

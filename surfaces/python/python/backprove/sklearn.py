@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -208,7 +209,14 @@ class _Perceptron(BaseEstimator):
         self._check()
         first = not hasattr(self, "coefs_") or not (incremental or self.warm_start)
         X, y = validate_data(
-            self, X, y, reset=first, multi_output=True, dtype=(np.float64, np.float32), accept_sparse=False, y_numeric=False
+            self,
+            X,
+            y,
+            reset=first,
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            accept_sparse=False,
+            y_numeric=False,
         )
         targets, loss = self._read_targets(y, first)
         random = getattr(self, "_random_state", None)
@@ -226,7 +234,9 @@ class _Perceptron(BaseEstimator):
         else:
             self._fit_steps(X, targets, loss, count, random, incremental, first)
         if not all(np.isfinite(value).all() for value in self.coefs_ + self.intercepts_):
-            raise ValueError("the weights are no longer finite; scaled features or a smaller `learning_rate_init` usually help")
+            raise ValueError(
+                "the weights are no longer finite; scaled features or a smaller `learning_rate_init` usually help"
+            )
         return self
 
     def _begin(self, X, outputs: int, loss: str, random):
@@ -245,7 +255,7 @@ class _Perceptron(BaseEstimator):
         self.coefs_, self.intercepts_ = [], []
         # Glorot and Bengio (2010), equation 16; a third of the variance for the logistic function, as scikit-learn draws it.
         factor = 2.0 if self.activation == "logistic" else 6.0
-        for fan_in, fan_out in zip(units, units[1:], strict=False):
+        for fan_in, fan_out in pairwise(units):
             bound = np.sqrt(factor / (fan_in + fan_out))
             self.coefs_.append(random.uniform(-bound, bound, (fan_in, fan_out)).astype(X.dtype))
             self.intercepts_.append(random.uniform(-bound, bound, fan_out).astype(X.dtype))
@@ -276,7 +286,11 @@ class _Perceptron(BaseEstimator):
         self.loss_, self.n_iter_ = float(found.fun), int(found.nit)
         self.loss_curve_.append(self.loss_)
         if found.status == 1:
-            warnings.warn(f"L-BFGS did not converge in {self.n_iter_} iterations; more of them (`max_iter`) may help", ConvergenceWarning, stacklevel=4)
+            warnings.warn(
+                f"L-BFGS did not converge in {self.n_iter_} iterations; more of them (`max_iter`) may help",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def _fit_steps(self, X, targets, loss: str, count: int, random, incremental: bool, first: bool):
         if self.early_stopping and not incremental:
@@ -289,7 +303,11 @@ class _Perceptron(BaseEstimator):
         if self.batch_size != "auto" and self.batch_size > samples:
             warnings.warn(f"`batch_size` {self.batch_size} is above the number of samples, {samples}", stacklevel=4)
         stepper = self._prepared(X.dtype, loss, count, continued=incremental or not first)
-        rate = float(self.learning_rate_init) if first or not incremental else getattr(self, "_rate", self.learning_rate_init)
+        rate = (
+            float(self.learning_rate_init)
+            if first or not incremental
+            else getattr(self, "_rate", self.learning_rate_init)
+        )
         arrays = {"X": np.ascontiguousarray(X), "t" if loss == "softmax" else "Y": np.ascontiguousarray(targets)}
         best = None
         scores = self.validation_scores_ if self.validation_scores_ is not None else []
@@ -348,7 +366,13 @@ class _Perceptron(BaseEstimator):
             self._stepper = known
         stepper = known[1]
         state = self._state if continued else {}
-        values = dict(zip(names, [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair], strict=True))
+        values = dict(
+            zip(
+                names,
+                [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair],
+                strict=True,
+            )
+        )
         shapes = dict(values)
         for name in states:
             values[name] = state.get(name, np.zeros(shapes[name.split("_", 1)[1]].size, dtype))
@@ -394,7 +418,9 @@ class _Perceptron(BaseEstimator):
         count = len(self.coefs_)
         function = _prediction(count, self.activation, self._loss, self._thread_count())
         values = [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
-        parameters = {name: value.astype(X.dtype, copy=False) for name, value in zip(_declared(count), values, strict=True)}
+        parameters = {
+            name: value.astype(X.dtype, copy=False) for name, value in zip(_declared(count), values, strict=True)
+        }
         return function(X=X, **parameters)
 
     def _thread_count(self) -> int:
@@ -495,7 +521,11 @@ class MLPClassifier(ClassifierMixin, _Perceptron):
         if self._multilabel:
             return (probabilities > 0.5).astype(int)
         if self._loss == "logistic":
-            return self.classes_[(probabilities[:, 0] > 0.5).astype(int) if len(self.classes_) == 2 else np.zeros(len(probabilities), int)]
+            return self.classes_[
+                (probabilities[:, 0] > 0.5).astype(int)
+                if len(self.classes_) == 2
+                else np.zeros(len(probabilities), int)
+            ]
         return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):

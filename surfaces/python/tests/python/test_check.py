@@ -1,9 +1,8 @@
 """Checks of somebody's own backward pass."""
 
+import backprove as bp
 import numpy as np
 import pytest
-
-import backprove as bp
 
 
 @pytest.fixture(scope="module")

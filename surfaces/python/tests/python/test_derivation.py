@@ -1,8 +1,7 @@
 """Derivations as objects: results, steps, texts, and what is said of mistakes."""
 
-import pytest
-
 import backprove as bp
+import pytest
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 import threading
 
+import backprove as bp
 import numpy as np
 import pytest
-
-import backprove as bp
 
 LAYER = {"X": "S M", "W": "N M", "b": "N"}
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from backprove import nn
 
 
@@ -44,7 +43,14 @@ def test_kaiming():
 
 @pytest.mark.parametrize(
     "module",
-    [nn.ReLUModule(), nn.ELUModule(alpha=1.3), nn.SigmoidModule(), nn.TanhModule(), nn.GELUModule(), nn.SoftMaxModule()],
+    [
+        nn.ReLUModule(),
+        nn.ELUModule(alpha=1.3),
+        nn.SigmoidModule(),
+        nn.TanhModule(),
+        nn.GELUModule(),
+        nn.SoftMaxModule(),
+    ],
     ids=lambda module: type(module).__name__,
 )
 def test_activations(module):
@@ -83,7 +89,9 @@ def test_a_network_learns():
     random = np.random.default_rng(4)
     x = random.standard_normal((64, 2))
     labels = (x[:, 0] * x[:, 1] > 0).astype(int)
-    network = nn.SequentialModule(nn.LinearModule(2, 16, True, seed=0), nn.ELUModule(), nn.LinearModule(16, 2, seed=1), nn.SoftMaxModule())
+    network = nn.SequentialModule(
+        nn.LinearModule(2, 16, True, seed=0), nn.ELUModule(), nn.LinearModule(16, 2, seed=1), nn.SoftMaxModule()
+    )
     loss = nn.CrossEntropyModule()
     losses = []
     for _ in range(200):

@@ -1,9 +1,8 @@
 """Python functions as programs: what NumPy does with numbers, the trace does with names."""
 
+import backprove as bp
 import numpy as np
 import pytest
-
-import backprove as bp
 
 
 def value(function, **arrays):
@@ -43,8 +42,8 @@ def test_it_means_what_numpy_means(number):
 
 
 def test_local_variables_name_the_definitions():
-    @bp.function
-    def loss(X: "S M", w: "M", y: "S: constant"):
+    @bp.function(X="S M", w="M", y="S: constant")
+    def loss(X, w, y):
         scores = X @ w
         error = scores - y
         return np.mean(error**2)
@@ -54,6 +53,14 @@ def test_local_variables_name_the_definitions():
     assert derivation.verified
     y = np.ones(4)
     np.testing.assert_allclose(loss.gradient(X, w, y, wrt="w")["w"], 2 * X.T @ (X @ w - y) / 4, rtol=1e-12)
+
+
+def test_annotations_declare_shapes():
+    @bp.function
+    def total(x: "N", c: ""):  # noqa: F722, F821 (shapes, not types)
+        return c * np.sum(x)
+
+    assert total.gradient(w, 2.0)["x"].tolist() == [2.0] * 3
 
 
 def test_shared_values_are_computed_once():

@@ -1,0 +1,63 @@
+"""PyTorch modules whose backward pass is derived. What runs is the emitted PyTorch, on whatever device its tensors are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ._derivation import Derivation
+from ._emitted import arranged, emitted
+from ._function import Function, UndeclaredFunction
+
+
+class DerivedModule(nn.Module):
+    """A function of tensors whose gradients are the derived ones; see `backprove.torch`."""
+
+    derivation: Derivation
+    """The derivation behind the backward pass."""
+    code: str
+    """The emitted code that runs: a module of its own, without Backprove."""
+
+    def __init__(
+        self,
+        module: Any,
+        derivation: Derivation,
+        names: Sequence[str],
+        parameters: Mapping[str, Any],
+        constants: Mapping[str, Any],
+    ):
+        super().__init__()
+        unknown = [name for name in parameters if name not in names]
+        if unknown:
+            raise ValueError(f"{', '.join(map(repr, unknown))} is no input; the inputs are {', '.join(names)}")
+        self.derivation, self.code = derivation, derivation.emit("torch")
+        self._names, self._function = tuple(names), module.function
+        for name, value in parameters.items():
+            value = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
+            self.register_parameter(name, nn.Parameter(value))
+        for name, value in constants.items():
+            self.register_buffer(name, torch.as_tensor(value), persistent=False)
+        self._given = tuple(name for name in names if name not in parameters and name not in constants)
+
+    def forward(self, *inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        return self._function(*arranged(self._names, self._given, inputs, named, self.__getattr__))
+
+    def extra_repr(self) -> str:
+        return "; ".join(map(str, self.derivation))
+
+
+def torch_module(
+    source: str | Function | UndeclaredFunction,
+    /,
+    parameters: Mapping[str, Any] | None = None,
+    wrt: str | Sequence[str] | None = None,
+    **shapes: str | Sequence[object],
+) -> DerivedModule:
+    """What `backprove.torch` does."""
+    module, derivation, constants = emitted("torch", source, wrt, shapes)
+    names = [name for name, _, _ in derivation._inputs]
+    return DerivedModule(module, derivation, names, parameters or {}, constants)

@@ -1,0 +1,156 @@
+"""The derived backward pass in PyTorch: its own checks, and everything that is done with modules."""
+
+import os
+import socket
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+import backprove as bp  # noqa: E402
+
+LAYER = ("Y = gelu(X @ W.T + b)", {"X": "S M", "W": "N M", "b": "N"})
+CASES = {
+    "layer": (LAYER[0], LAYER[1], [(3, 4), (5, 4), (5,)]),
+    "softmax": ("P = softmax(X, axis=1)", {"X": "S C"}, [(3, 4)]),
+    "layer norm": (
+        "m = mean(X, axis=1, keepdims=True)\nv = mean((X - m)**2, axis=1, keepdims=True)\nY = (X - m) / sqrt(v + 1e-5) * g + b",
+        {"X": "S N", "g": "N", "b": "N"},
+        [(3, 5), (5,), (5,)],
+    ),
+    "attention": (
+        "A = softmax(Q @ K.T / sqrt(D), axis=1)\nY = A @ V",
+        {"Q": "S D", "K": "T D", "V": "T D"},
+        [(3, 4), (5, 4), (5, 4)],
+    ),
+    "loss": ("L = mean((tanh(X @ w) - y)**2)", {"X": "S M", "w": "M", "y": "S"}, [(4, 3), (3,), (4,)]),
+    "inverse": ("L = logdet(A @ A.T + B) + trace(inv(B))", {"A": "N N", "B": "N N: spd"}, None),
+}
+
+
+def inputs(shapes, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype).requires_grad_() for shape in shapes]
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2]])
+def test_gradcheck_and_gradgradcheck(name):
+    source, shapes, extents = CASES[name]
+    module = bp.torch(source, **shapes)
+    values = inputs(extents)
+    assert torch.autograd.gradcheck(module, values)
+    assert torch.autograd.gradgradcheck(module, values)
+
+
+def test_functions_of_matrices():
+    source, shapes, _ = CASES["inverse"]
+    module = bp.torch(source, **shapes)
+    (A,) = inputs([(3, 3)])
+    B = (A @ A.T + 3 * torch.eye(3, dtype=A.dtype)).detach().requires_grad_()
+    assert torch.autograd.gradcheck(module, (A, B))
+
+
+def test_it_agrees_with_pytorchs_own_gradients():
+    module = bp.torch(LAYER[0], **LAYER[1])
+    values = inputs([(3, 4), (5, 4), (5,)])
+    cotangent = torch.randn(3, 5, dtype=torch.float64)
+    own = torch.autograd.grad(module(*values), values, cotangent)
+    theirs = torch.autograd.grad(torch.nn.functional.gelu(values[0] @ values[1].T + values[2]), values, cotangent)
+    for left, right in zip(own, theirs, strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_parameters_are_parameters():
+    module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": np.zeros(5, np.float32)}, **LAYER[1])
+    assert [name for name, _ in module.named_parameters()] == ["W", "b"]
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
+    x, losses = torch.randn(64, 4), []
+    target = torch.nn.functional.gelu(x @ torch.randn(5, 4).T)
+    for _ in range(100):
+        optimiser.zero_grad()
+        loss = ((module(x) - target) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 10
+    again = bp.torch(LAYER[0], {"W": torch.zeros(5, 4), "b": torch.zeros(5)}, **LAYER[1])
+    again.load_state_dict(module.state_dict())
+    torch.testing.assert_close(again(x), module(x))
+    assert "dW = " in repr(module) and "import backprove" not in module.code
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_precisions_stay(dtype):
+    module = bp.torch(*[CASES["layer norm"][0]], **CASES["layer norm"][1])
+    values = inputs(CASES["layer norm"][2], dtype)
+    value = module(*values)
+    assert value.dtype == dtype
+    assert all(gradient.dtype == dtype for gradient in torch.autograd.grad(value.sum(), values))
+
+
+def test_compiled():
+    module = bp.torch(LAYER[0], **LAYER[1])
+    values = inputs([(3, 4), (5, 4), (5,)])
+    # The graph is captured whole; which machine code follows is the back end's business.
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    own = torch.autograd.grad(compiled(*values).sum(), values)
+    plain = torch.autograd.grad(module(*values).sum(), values)
+    for left, right in zip(own, plain, strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_functional_transforms():
+    module = bp.torch(CASES["loss"][0], **CASES["loss"][1])
+    X, w, y = (value.detach() for value in inputs(CASES["loss"][2]))
+    gradient = torch.func.grad(module, argnums=1)
+    torch.testing.assert_close(gradient(X, w, y), torch.func.grad(lambda w: ((torch.tanh(X @ w) - y) ** 2).mean())(w))
+    many = torch.stack([w, 2 * w, 3 * w])
+    each = torch.func.vmap(gradient, in_dims=(None, 0, None))(X, many, y)
+    for row, own in zip(each, many, strict=True):
+        torch.testing.assert_close(row, gradient(X, own, y))
+    hessian = torch.func.jacrev(gradient, argnums=1)(X, w, y)
+    torch.testing.assert_close(hessian, hessian.T)
+
+
+def test_distributed_data_parallel():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.distributed.init_process_group("gloo", rank=0, world_size=1)
+    try:
+        module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": torch.zeros(5)}, **LAYER[1])
+        parallel = torch.nn.parallel.DistributedDataParallel(module)
+        x = torch.randn(3, 4)
+        parallel(x).sum().backward()
+        own = torch.autograd.grad(module(x).sum(), list(module.parameters()))
+        for parameter, gradient in zip(module.parameters(), own, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_labels_and_traced_functions():
+    loss = bp.torch("L = cross_entropy(Z, t)", Z="S C", t="S: labels(C)")
+    (Z,), t = inputs([(4, 3)]), torch.tensor([0, 2, 1, 1])
+    torch.testing.assert_close(loss(Z, t), torch.nn.functional.cross_entropy(Z, t))
+    assert torch.autograd.gradcheck(lambda Z: loss(Z, t), (Z,))
+
+    mask = np.array([1.0, 0.0, 2.0])
+
+    @bp.function(X="S 3")
+    def masked(X):
+        return np.sum(np.tanh(X) * mask)
+
+    module = bp.torch(masked)
+    (X,) = inputs([(4, 3)])
+    assert torch.autograd.gradcheck(module, (X,))
+
+
+def test_misuse():
+    with pytest.raises(ValueError, match="'Q' is no input"):
+        bp.torch(LAYER[0], {"Q": torch.zeros(1)}, **LAYER[1])
+    module = bp.torch(LAYER[0], **LAYER[1])
+    with pytest.raises(TypeError, match="`b` is missing"):
+        module(torch.zeros(3, 4), torch.zeros(5, 4))
