@@ -8,6 +8,7 @@ use xtask::python::Python;
 
 const PACKAGES: &[&str] = &[
     "ipykernel==7.4.0",
+    "jax==0.7.2",
     "maturin==1.16.0",
     "mypy==2.4.1",
     "nbclient==0.11.0",
@@ -18,6 +19,10 @@ const PACKAGES: &[&str] = &[
     "scikit-learn==1.9.1",
     "scipy==1.16.3",
 ];
+
+/// PyTorch is large: its tests run where this variable is set.
+const WITH_TORCH: &str = "BACKPROVE_TORCH";
+const TORCH: &str = "torch==2.8.0";
 
 /// The folder of all build results.
 fn target() -> PathBuf {
@@ -42,8 +47,15 @@ fn run(what: &str, command: &mut Command) -> String {
 #[test]
 fn the_package_installs_and_passes_its_tests() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = Python::with_packages(&target(), "package", PACKAGES)
-        .unwrap_or_else(|error| panic!("{error}"));
+    let (mut packages, mut name) = (PACKAGES.to_vec(), "package");
+    if std::env::var_os(WITH_TORCH).is_some() {
+        packages.push(TORCH);
+        name = "package-torch";
+    } else {
+        println!("PyTorch's tests are left out: they run where {WITH_TORCH} is set");
+    }
+    let python =
+        Python::with_packages(&target(), name, &packages).unwrap_or_else(|error| panic!("{error}"));
     let scripts = python.interpreter().parent().unwrap_or(Path::new(""));
     let path = std::env::join_paths(std::iter::once(scripts.to_path_buf()).chain(
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
@@ -81,7 +93,10 @@ fn the_package_installs_and_passes_its_tests() {
                 .arg("-m")
                 .args(checks)
                 .env("RUFF_NO_CACHE", "true")
-                .env("MYPY_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("mypy"))
+                .env(
+                    "MYPY_CACHE_DIR",
+                    Path::new(env!("CARGO_TARGET_TMPDIR")).join("mypy"),
+                )
                 .current_dir(folder),
         );
     }
@@ -102,6 +117,8 @@ fn the_package_installs_and_passes_its_tests() {
                 "--pyargs",
                 "backprove",
             ])
+            // A class for PyTorch cannot be read without it.
+            .args((name == "package").then_some("--ignore-glob=*/backprove/_torch.py"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(folder),
     );

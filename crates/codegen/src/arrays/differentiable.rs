@@ -346,11 +346,12 @@ impl<'m> Passes<'m> {
             Some(_) => format!(", {cotangent}"),
             None => String::new(),
         };
+        // What JAX keeps may come back as literals, which lack operators that arrays have.
         let _ = write!(
             text,
             "def function({all}):\n{}    return forward({all}){first}\n\n\n\
              def _forward({all}):\n    {} = forward({all})\n    return {output}, {}\n\n\n\
-             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*kept{last})\n    return {}\n\n\n\
+             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*map(jnp.asarray, kept){last})\n    return {}\n\n\n\
              function.defvjp(_forward, _backward)\n",
             self.promise(writer)?,
             self.returned(writer)?,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -46,7 +47,8 @@ def emitted(
     name = f"backprove_{target}_{_COUNT}"
     module = ModuleType(name)
     filename = f"<{name}>"
-    # Tracebacks show the emitted lines.
+    # What compiles functions looks their module up; tracebacks show its lines.
+    sys.modules[name] = module
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     exec(compile(code, filename, "exec"), module.__dict__)
     constants = dict(source._constants) if isinstance(source, Function) else {}

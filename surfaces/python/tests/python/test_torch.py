@@ -64,7 +64,7 @@ def test_it_agrees_with_pytorchs_own_gradients():
 def test_parameters_are_parameters():
     module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": np.zeros(5, np.float32)}, **LAYER[1])
     assert [name for name, _ in module.named_parameters()] == ["W", "b"]
-    optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
+    optimiser = torch.optim.Adam(module.parameters(), lr=0.1)
     x, losses = torch.randn(64, 4), []
     target = torch.nn.functional.gelu(x @ torch.randn(5, 4).T)
     for _ in range(100):
