@@ -57,7 +57,7 @@ def _forward(X, W1, b1, W2, t):
 
 
 def _backward(kept, dL):
-    dW1, db1, dW2 = backward(*kept)
+    dW1, db1, dW2 = backward(*map(jnp.asarray, kept))
     return None, dL * dW1, dL * db1, dL * dW2, None
 
 
