@@ -70,7 +70,7 @@ const LONG: usize = 400;
 /// let source = Source::named("layer", "X[S, M]; W[N, M]\nY = X @ W");
 /// let diagnosed = Problem::read(source.text()).unwrap_err();
 /// let drawn = draw(&diagnosed.diagnostics, &source, 80, false);
-/// assert!(drawn.contains("layer:2:7"), "{drawn}");
+/// assert!(drawn.contains("layer:2:5"), "{drawn}");
 /// ```
 pub fn draw(diagnostics: &[Diagnostic], source: &Source, columns: usize, color: bool) -> String {
     let renderer = if color {
