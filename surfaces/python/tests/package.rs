@@ -118,7 +118,10 @@ fn the_package_installs_and_passes_its_tests() {
                 "backprove",
             ])
             // A class for PyTorch cannot be read without it.
-            .args((name == "package").then_some("--doctest-ignore-import-errors"))
+            .arg(match name {
+                "package" => "--doctest-ignore-import-errors",
+                _ => "--doctest-glob=pytorch.md",
+            })
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(folder),
     );
