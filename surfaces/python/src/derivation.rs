@@ -102,7 +102,7 @@ impl Derivation {
             "markdown" => markdown::print(&document),
             "html" => html::print(&document),
             // A part of somebody else's page.
-            "fragment" => html::blocks(&document.blocks),
+            "fragment" => html::fragment(&document),
             _ => {
                 return Err(PyValueError::new_err(format!(
                     "the format `{format}` is none of text, latex, markdown, html"

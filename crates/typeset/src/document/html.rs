@@ -13,7 +13,10 @@ use crate::mathml::{self, escape};
 const LINE: usize = 76;
 
 /// The style of the page. Everything is drawn from the reader's own fonts.
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("blocks.css"), include_str!("page.css"));
+
+/// The part of it that aligns equations, for a part of somebody else's page.
+const BLOCKS: &str = include_str!("blocks.css");
 
 /// The document as a whole page.
 pub fn print(document: &Document) -> String {
@@ -32,6 +35,14 @@ pub fn print(document: &Document) -> String {
     out.push_str(&blocks(&document.blocks));
     out.push_str("</main>\n</body>\n</html>\n");
     out
+}
+
+/// The document without its title as a part of somebody else's page, with the style that its equations need and no other.
+pub fn fragment(document: &Document) -> String {
+    format!(
+        "<div class=\"backprove\">\n<style>\n.backprove {{\n--quiet: #77716a;\n{BLOCKS}}}\n</style>\n{}</div>\n",
+        blocks(&document.blocks)
+    )
 }
 
 /// Blocks as markup, to stand inside another page.
