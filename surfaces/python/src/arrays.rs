@@ -1,6 +1,7 @@
 //! Arguments as contiguous arrays of one precision. An array that has the right layout is read where it lies; every other one
 //! is laid out anew by NumPy, never reinterpreted.
 
+use backprove::calculus::{Fact, Tensor};
 use backprove::engine::Real;
 use numpy::{Element, PyArrayDescrMethods as _, PyArrayDyn, PyArrayMethods as _};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods as _};
@@ -133,6 +134,12 @@ pub fn contiguous<'py, T: Number>(argument: &Argument<'py>) -> PyResult<Bound<'p
     let require = REQUIRE.import(py, "numpy", "require")?;
     let laid_out = require.call1((array, numpy::dtype::<T>(py), ["C", "A"]))?;
     Ok(laid_out.cast_into::<PyArrayDyn<T>>()?)
+}
+
+/// Whether an input holds labels.
+pub fn is_labels(tensor: &Tensor) -> bool {
+    let mut facts = tensor.facts().iter();
+    facts.any(|fact| matches!(fact, Fact::Labels(_)))
 }
 
 /// Labels below `classes` from an array of integers.

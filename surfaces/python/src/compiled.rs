@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use backprove::calculus::{Fact, Tensor};
+use backprove::calculus::Tensor;
 use backprove::engine::Plan;
 use backprove::planning::Subject;
 use backprove::report;
@@ -137,7 +137,7 @@ impl Compiled {
         let inputs = self.subject.inputs();
         let mut given: Vec<Given<'py, T>> = Vec::with_capacity(inputs.len());
         for (input, argument) in inputs.iter().zip(&call.arguments) {
-            given.push(if is_labels(input) {
+            given.push(if arrays::is_labels(input) {
                 let array = argument.array();
                 let shape = array.cast::<PyUntypedArray>().map_err(PyErr::from)?;
                 let labels = arrays::labels(input.name(), array)?;
@@ -333,13 +333,6 @@ fn result<'py, T: Number>(
         [_] => Ok(values.into_any()),
         shape => Ok(values.reshape(shape)?.into_any()),
     }
-}
-
-fn is_labels(tensor: &Tensor) -> bool {
-    tensor
-        .facts()
-        .iter()
-        .any(|fact| matches!(fact, Fact::Labels(_)))
 }
 
 fn names(inputs: &[Tensor]) -> String {

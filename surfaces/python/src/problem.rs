@@ -12,6 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arrays::is_labels;
 use crate::compiled::Compiled;
 use crate::derivation::{Derivation, Derived};
 use crate::error;
@@ -80,13 +81,6 @@ impl Problem {
         self.problem.program().inputs.iter().map(declared).collect()
     }
 
-    /// The names of abstract functions.
-    #[getter]
-    fn functions(&self) -> Vec<String> {
-        let functions = self.problem.program().functions.iter();
-        functions.map(ToString::to_string).collect()
-    }
-
     /// The last definition.
     #[getter]
     fn output(&self) -> Option<Declared> {
@@ -122,21 +116,19 @@ impl Problem {
     }
 
     /// Compiles the value alone, or with a derivative: `value`, `gradient`, `jvp`, `jacobian`, `hvp`, `hessian`, `diagonal`.
-    #[pyo3(signature = (what, wrt, threads, cotangent=None))]
     fn compile(
         &self,
         py: Python<'_>,
         what: &str,
         wrt: Vec<String>,
         threads: usize,
-        cotangent: Option<&str>,
     ) -> PyResult<Compiled> {
         let subject = py.detach(|| -> PyResult<Subject> {
             Ok(match what {
                 "value" => Subject::forward(self.problem.program()),
                 "diagonal" => Subject::diagonal(&self.derive_order(&wrt, Order::Hessian)?),
                 _ => match beyond_gradient(what)? {
-                    None => Subject::gradient(&self.derive_gradient(&wrt, cotangent)?),
+                    None => Subject::gradient(&self.derive_gradient(&wrt, None)?),
                     Some(order) => Subject::derivative(&self.derive_order(&wrt, order)?),
                 },
             })
@@ -180,11 +172,7 @@ impl Problem {
                 PyValueError::new_err(format!("a size of `{}` has no value", tensor.name()))
             })?;
             let values = PyArray1::from_slice(py, array.data()).reshape(array.shape())?;
-            let labels = tensor
-                .facts()
-                .iter()
-                .any(|fact| matches!(fact, Fact::Labels(_)));
-            if labels {
+            if is_labels(tensor) {
                 let whole = values.call_method1("astype", ("int64",))?;
                 arrays.set_item(tensor.name(), whole)?;
             } else {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use backprove::calculus::Fact;
 use backprove::engine::{Error, Plan};
 use backprove::planning::Subject;
 use numpy::{PyArrayMethods as _, PyReadonlyArray1};
@@ -161,11 +160,7 @@ impl<T: Number> Steps<T> {
                     format!("`{name}` has {length} samples, but others have a different number");
                 return Err(PyValueError::new_err(message));
             }
-            if input
-                .facts()
-                .iter()
-                .any(|fact| matches!(fact, Fact::Labels(_)))
-            {
+            if arrays::is_labels(input) {
                 labels.push((name.clone(), arrays::labels(&name, array.array())?));
             } else {
                 numbers.push((name, arrays::contiguous::<T>(&array)?.readonly()));

@@ -10,9 +10,7 @@ use backprove_syntax::Diagnostic;
 use super::self_test;
 use super::spelling::Library;
 use super::writer::{Writer, described};
-use super::{
-    Definition, Module, body, callables, define, identifier, name_all, needed, with_article,
-};
+use super::{Definition, Module, body, identifier, needed, with_article};
 use crate::Options;
 
 /// A self-contained module that imports only PyTorch and defines `forward`, `backward`, the `torch.autograd.Function`
@@ -36,16 +34,7 @@ pub fn jax(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic>
 fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<String, Diagnostic> {
     let program = gradient.program();
     let mut writer = Writer::new(&program, library);
-    let orders = name_all(&mut writer, &gradient.forward);
-    let mut definitions = Vec::new();
-    for equation in &program.equations {
-        definitions.push(define(&mut writer, equation)?);
-    }
-    let module = Module {
-        primal: &gradient.forward,
-        definitions,
-        functions: callables(&writer, &gradient.forward, &orders),
-    };
+    let (module, orders) = Module::of(&mut writer, gradient)?;
     let passes = Passes::of(&module, gradient)?;
     let forward = passes.forward(&writer)?;
     let mut derived = passes.backward(&writer)?;

@@ -46,16 +46,7 @@ use writer::{Writer, described, shape_text};
 pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     let program = gradient.program();
     let mut writer = Writer::new(&program, Library::Numpy);
-    let orders = name_all(&mut writer, &gradient.forward);
-    let mut definitions = Vec::new();
-    for equation in &program.equations {
-        definitions.push(define(&mut writer, equation)?);
-    }
-    let module = Module {
-        primal: &gradient.forward,
-        definitions,
-        functions: callables(&writer, &gradient.forward, &orders),
-    };
+    let (module, orders) = Module::of(&mut writer, gradient)?;
     let forward = module.forward(&mut writer)?;
     let backward = module.gradient(&mut writer, gradient)?;
     let test = self_test::self_test(&mut writer, gradient, &orders);
@@ -167,6 +158,22 @@ struct Module<'a> {
     primal: &'a Program,
     definitions: Vec<Definition>,
     functions: Vec<String>,
+}
+
+impl<'p> Module<'p> {
+    /// What a module of gradients defines, everything named; with the highest derivative of each abstract function.
+    fn of(writer: &mut Writer, gradient: &'p Gradient) -> Result<(Self, Vec<usize>), Diagnostic> {
+        let primal = &gradient.forward;
+        let orders = name_all(writer, primal);
+        let equations = writer.program.equations.iter();
+        let definitions = equations.map(|equation| define(writer, equation));
+        let module = Self {
+            primal,
+            definitions: definitions.collect::<Result<_, _>>()?,
+            functions: callables(writer, primal, &orders),
+        };
+        Ok((module, orders))
+    }
 }
 
 impl Module<'_> {

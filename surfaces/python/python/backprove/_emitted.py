@@ -33,8 +33,8 @@ def arranged(
 
 def emitted(
     target: str, source: str | Function | UndeclaredFunction, wrt: str | Sequence[str] | None, shapes: dict[str, Any]
-) -> tuple[ModuleType, Derivation, dict[str, Any]]:
-    """The emitted code for `target` as a module, the derivation behind it, and the arrays that a traced function holds.
+) -> tuple[ModuleType, str, Derivation, dict[str, Any]]:
+    """The emitted code for `target` as a module and as text, the derivation behind it, and the arrays that a traced function holds.
 
     Raises `SourceError` where the derivation could not be verified: what was not found right does not run.
     """
@@ -52,4 +52,4 @@ def emitted(
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     exec(compile(code, filename, "exec"), module.__dict__)
     constants = dict(source._constants) if isinstance(source, Function) else {}
-    return module, derivation, constants
+    return module, code, derivation, constants

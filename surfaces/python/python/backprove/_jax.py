@@ -18,8 +18,10 @@ class DerivedFunction:
     code: str
     """The emitted code that runs: a module of its own, without Backprove."""
 
-    def __init__(self, module: Any, derivation: Derivation, names: Sequence[str], constants: Mapping[str, Any]):
-        self.derivation, self.code = derivation, derivation.emit("jax")
+    def __init__(
+        self, module: Any, code: str, derivation: Derivation, names: Sequence[str], constants: Mapping[str, Any]
+    ):
+        self.derivation, self.code = derivation, code
         self._function, self._names, self._constants = module.function, tuple(names), dict(constants)
         self._given = tuple(name for name in names if name not in constants)
         self.__name__, self.__doc__ = module.function.__name__, module.function.__doc__
@@ -38,5 +40,5 @@ def jax_function(
     **shapes: str | Sequence[object],
 ) -> DerivedFunction:
     """What `backprove.jax` does."""
-    module, derivation, constants = emitted("jax", source, wrt, shapes)
-    return DerivedFunction(module, derivation, [name for name, _, _ in derivation._inputs], constants)
+    module, code, derivation, constants = emitted("jax", source, wrt, shapes)
+    return DerivedFunction(module, code, derivation, [name for name, _, _ in derivation._inputs], constants)

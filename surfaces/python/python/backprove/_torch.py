@@ -25,6 +25,7 @@ class DerivedModule(nn.Module):
     def __init__(
         self,
         module: Any,
+        code: str,
         derivation: Derivation,
         names: Sequence[str],
         parameters: Mapping[str, Any],
@@ -34,7 +35,7 @@ class DerivedModule(nn.Module):
         unknown = [name for name in parameters if name not in names]
         if unknown:
             raise ValueError(f"{', '.join(map(repr, unknown))} is no input; the inputs are {', '.join(names)}")
-        self.derivation, self.code = derivation, derivation.emit("torch")
+        self.derivation, self.code = derivation, code
         self._names, self._function = tuple(names), module.function
         for name, value in parameters.items():
             value = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
@@ -58,6 +59,6 @@ def torch_module(
     **shapes: str | Sequence[object],
 ) -> DerivedModule:
     """What `backprove.torch` does."""
-    module, derivation, constants = emitted("torch", source, wrt, shapes)
+    module, code, derivation, constants = emitted("torch", source, wrt, shapes)
     names = [name for name, _, _ in derivation._inputs]
-    return DerivedModule(module, derivation, names, parameters or {}, constants)
+    return DerivedModule(module, code, derivation, names, parameters or {}, constants)

@@ -307,12 +307,18 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
             lines.append(f"{declaration(value._name, array.shape)}: constant")
     wished = {id(value): name for name, value in local.items() if isinstance(value, Traced) and value._name is None}
     names: dict[int, str] = {}
+    # What is asked for its sizes needs a name.
+    shaped = {id(part) for parent in order if parent._form.startswith("{}.shape") for part in parent._parts}
     for value in order:
         if value._constant is not None:
             continue
-        shaped = any(parent._form.startswith("{}.shape") for parent in order if value in _Identity(parent._parts))
         wish = wished.get(id(value))
-        if value is not result and wish is None and not (uses[id(value)] > 1 and value._parts) and not shaped:
+        if (
+            value is not result
+            and wish is None
+            and not (uses[id(value)] > 1 and value._parts)
+            and id(value) not in shaped
+        ):
             continue
         text = _text(value, names, top=True)
         if value is result and wish is None:
@@ -325,16 +331,6 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
     if result._name is not None:
         lines.append(result._name)
     return "\n".join(lines), constants
-
-
-class _Identity:
-    """Membership by identity: `==` of traced values is a comparison in the program."""
-
-    def __init__(self, values):
-        self._values = values
-
-    def __contains__(self, value):
-        return any(value is own for own in self._values)
 
 
 def _free(wish: str, taken: set[str]) -> str:
