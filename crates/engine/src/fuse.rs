@@ -47,6 +47,14 @@ pub(crate) fn fuse(
         if arrays[input_id.0].origin != Origin::Input {
             return Err(Error::new(format!("`{input}` is not an input")));
         }
+        if arrays[source.0].origin == Origin::Input {
+            return Err(Error::new(format!(
+                "`{input}` is to take the value of `{equation}`, which is an input and not an equation"
+            )));
+        }
+        if pairs.iter().any(|(known, _)| *known == input_id) {
+            return Err(Error::new(format!("`{input}` is updated twice")));
+        }
         if arrays[input_id.0].shape != arrays[source.0].shape {
             return Err(Error::new(format!(
                 "`{equation}` cannot replace `{input}`: the shapes differ"
@@ -213,41 +221,51 @@ impl Statement {
 }
 
 impl Fused {
+    /// Puts each update over the input that it replaces, if it can be computed after all that reads the input; else the input is
+    /// written by a copy at the end.
     fn place_updates(&mut self, pairs: &[(ArrayId, ArrayId)]) {
+        let readers = self.readers();
+        let mut before = self.dependences();
+        let mut copies = Vec::new();
         for (input, source) in pairs {
             let writer = self
                 .statements
                 .iter()
                 .position(|statement| statement.target == *source);
-            let free = writer.is_some_and(|place| {
-                let statement = &self.statements[place];
+            if let Some(place) = writer.filter(|place| {
+                let statement = &self.statements[*place];
                 statement.is_map()
                     && statement.reads_in_place(*input)
                     && !self.replaces.contains_key(source)
-            });
-            if free {
-                self.replaces.insert(*source, *input);
-                if let Some(order) = self.topological() {
-                    self.reorder(&order);
+            }) {
+                let alone = before[place].clone();
+                let others = readers[input.0].iter().filter(|reader| **reader != place);
+                before[place].extend(others);
+                if topological(&before).is_some() {
+                    self.replaces.insert(*source, *input);
                     continue;
                 }
-                self.replaces.remove(source);
+                before[place] = alone;
             }
             self.kept.insert(*source);
+            copies.push((*input, *source));
+        }
+        for (input, source) in copies {
             let shape = self.arrays[input.0].shape.clone();
             let positions = (0..shape.len()).map(Position::Axis).collect();
             self.statements.push(Statement {
-                target: *input,
+                target: input,
                 rank: shape.len(),
                 extents: shape,
                 combine: Combine::Sum,
-                body: Term::Load(*source, positions),
+                body: Term::Load(source, positions),
                 dense: None,
                 scale: Term::ONE,
                 adds: false,
             });
         }
-        if let Some(order) = self.topological() {
+        // Copies follow everything, so that there is an order.
+        if let Some(order) = topological(&self.dependences()) {
             self.reorder(&order);
         }
     }
@@ -365,20 +383,6 @@ impl Fused {
         all
     }
 
-    /// An order that respects all dependences and otherwise keeps the present one; `None` if there is none.
-    fn topological(&self) -> Option<Vec<usize>> {
-        let before = self.dependences();
-        let mut done = vec![false; before.len()];
-        let mut order = Vec::new();
-        while order.len() < before.len() {
-            let next = (0..before.len())
-                .find(|place| !done[*place] && before[*place].iter().all(|other| done[*other]))?;
-            done[next] = true;
-            order.push(next);
-        }
-        Some(order)
-    }
-
     fn reorder(&mut self, order: &[usize]) {
         let sorted = order
             .iter()
@@ -386,6 +390,23 @@ impl Fused {
             .collect();
         self.statements = sorted;
     }
+}
+
+/// An order in which each statement follows those `before` it, and which otherwise keeps the present one; `None` if there is none.
+fn topological(before: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut done = vec![false; before.len()];
+    let mut order = Vec::new();
+    let mut first = 0;
+    while order.len() < before.len() {
+        while done[first] {
+            first += 1;
+        }
+        let next = (first..before.len())
+            .find(|place| !done[*place] && before[*place].iter().all(|other| done[*other]))?;
+        done[next] = true;
+        order.push(next);
+    }
+    Some(order)
 }
 
 /// For `W[i] + s * P[i]`, with `s` a product of numbers and scalars: `s` and `P`.

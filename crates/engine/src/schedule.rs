@@ -47,7 +47,11 @@ impl Group {
             self.strip.max(self.whole)
         };
         let units = self.rows.div_ceil(unit);
-        let count = count.min(units);
+        // An even number of tiles is shared fairly by an even number of threads.
+        let count = match count.min(units) {
+            1 => 1,
+            count => count / 2 * 2,
+        };
         let border = |tile: usize| self.rows.min(units * tile / count * unit);
         (0..count)
             .map(|tile| Part {
@@ -110,9 +114,9 @@ fn batch_axes(statement: &Statement) -> usize {
 }
 
 /// Work (in multiplications) below which a tile is not worth a hand-over to another thread.
-pub(crate) const TILE_WORK: f64 = 250_000.0;
+pub(crate) const TILE_WORK: f64 = 125_000.0;
 /// Rows that a matrix product needs to run well.
-const PRODUCT_ROWS: usize = 64;
+const PRODUCT_ROWS: usize = 32;
 /// More tiles than this only repeat the packing of operands.
 const MOST_TILES: usize = 4;
 

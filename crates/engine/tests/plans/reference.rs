@@ -1,8 +1,10 @@
 //! Plans against the calculus' plain evaluator: written programs that cover each kind of statement.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use backprove_calculus::derivation::{Order, derivative};
+use backprove_engine::Plan;
 
 use crate::oracle::{agrees, agrees_after_update, compare, program};
 
@@ -267,6 +269,21 @@ fn softmax_and_its_relatives() {
     {
         agrees(text, &sizes, &["Y"]);
     }
+}
+
+#[test]
+fn updates_take_equations_once() {
+    let program = program("x[M]; y[M]\nu = x + y");
+    let sizes = HashMap::from([("M".to_owned(), 3)]);
+    let refusal = |updates| {
+        let plan = Plan::<f32>::compile(&program, &sizes, &["u"], updates);
+        plan.err().map(|error| error.to_string())
+    };
+    let input = "`x` is to take the value of `y`, which is an input and not an equation";
+    assert_eq!(refusal(&[("x", "y")]).as_deref(), Some(input));
+    let twice = refusal(&[("x", "u"), ("x", "u")]);
+    assert_eq!(twice.as_deref(), Some("`x` is updated twice"));
+    assert_eq!(refusal(&[("x", "u"), ("y", "u")]), None);
 }
 
 #[test]
