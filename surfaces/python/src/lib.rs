@@ -60,7 +60,7 @@ mod _native {
     #[pymodule_export]
     use super::problem::Problem;
     #[pymodule_export]
-    use super::stepper::Stepper;
+    use super::stepper::{Stepper, Training};
     #[pymodule_export]
     use super::{functions, modules};
 }

@@ -16,7 +16,7 @@ use crate::arrays::is_labels;
 use crate::compiled::Compiled;
 use crate::derivation::{Derivation, Derived};
 use crate::error;
-use crate::stepper::Stepper;
+use crate::stepper::Training;
 
 /// A tensor as Python sees it: its name, its extents, and what was declared of it.
 type Declared = (String, Vec<String>, Vec<String>);
@@ -136,26 +136,20 @@ impl Problem {
         Ok(Compiled::new(subject, threads))
     }
 
-    /// Derives the gradients by `wrt` and compiles steps that update inputs as `text` says, at the given sizes and for any
-    /// number of `samples`.
-    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
-    fn stepper(
+    /// Derives the gradients by `wrt` for steps that update inputs as `text` says.
+    fn training(
         &self,
         py: Python<'_>,
         wrt: Vec<String>,
         text: &str,
         updates: Vec<(String, String)>,
-        sizes: Vec<(String, usize)>,
-        samples: String,
-        threads: usize,
-        double: bool,
-    ) -> PyResult<Stepper> {
+    ) -> PyResult<Training> {
         let subject = py.detach(|| {
             let gradient = self.derive_gradient(&wrt, None)?;
             Subject::updated(&gradient, text, updates)
                 .map_err(|diagnosed| error::diagnosed(&diagnosed, &Source::named("updates", text)))
         })?;
-        Ok(Stepper::new(subject, threads, sizes, samples, double))
+        Ok(Training::new(subject))
     }
 
     /// Arrays for all inputs at given sizes, drawn at random and true to what was declared of them.

@@ -2,7 +2,7 @@
 //! inputs is part of the program; nothing is computed here.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use backprove::engine::{Error, Plan};
@@ -19,6 +19,12 @@ use crate::error;
 /// How long steps run before Python may say that it was interrupted.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// A program of training steps, for any sizes.
+#[pyclass(frozen, module = "backprove._native")]
+pub struct Training {
+    subject: Arc<Subject>,
+}
+
 /// A program whose inputs change from step to step, with their present values.
 #[pyclass(frozen, module = "backprove._native")]
 pub struct Stepper {
@@ -32,7 +38,7 @@ enum State {
 
 /// The plans for batches of different sizes. The values of what is updated are in the plan that ran last.
 struct Steps<T: Number> {
-    subject: Subject,
+    subject: Arc<Subject>,
     threads: usize,
     /// All sizes but the number of samples.
     sizes: Vec<(String, usize)>,
@@ -206,24 +212,37 @@ impl<T: Number> Steps<T> {
     }
 }
 
-impl Stepper {
-    pub fn new(
-        subject: Subject,
-        threads: usize,
+impl Training {
+    pub fn new(subject: Subject) -> Self {
+        Self {
+            subject: Arc::new(subject),
+        }
+    }
+}
+
+#[pymethods]
+impl Training {
+    /// Steps at the given sizes and for any number of `samples`.
+    fn stepper(
+        &self,
         sizes: Vec<(String, usize)>,
         samples: String,
+        threads: usize,
         double: bool,
-    ) -> Self {
+    ) -> Stepper {
+        let subject = Arc::clone(&self.subject);
         let state = if double {
             State::Double(Steps::new(subject, threads, sizes, samples))
         } else {
             State::Single(Steps::new(subject, threads, sizes, samples))
         };
-        Self {
+        Stepper {
             state: Mutex::new(state),
         }
     }
+}
 
+impl Stepper {
     /// The state, once no other thread has it; meanwhile that thread may ask Python for a signal.
     fn locked(&self, py: Python<'_>) -> MutexGuard<'_, State> {
         let state = self.state.lock_py_attached(py);
@@ -232,7 +251,12 @@ impl Stepper {
 }
 
 impl<T: Number> Steps<T> {
-    fn new(subject: Subject, threads: usize, sizes: Vec<(String, usize)>, samples: String) -> Self {
+    fn new(
+        subject: Arc<Subject>,
+        threads: usize,
+        sizes: Vec<(String, usize)>,
+        samples: String,
+    ) -> Self {
         Self {
             subject,
             threads,

@@ -26,22 +26,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from ._function import Function, _threads, compile
+from ._native import Training
 from ._source import problem
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 # scikit-learn's names of activations; every other name is a function of the language.
 _ACTIVATIONS = {"identity": "{}", "logistic": "sigmoid({})"}
+# The loss of each sample, and what the scores mean.
 _LOSSES = {
-    "softmax": ("t[S]: labels({last})", "cross_entropy({z}, t)"),
+    "softmax": ("ell[s] = logsumexp[c]({z}[s, c]) - {z}[s, t[s]]", "softmax({z}, axis=1)"),
     # -(y log p + (1 - y) log(1 - p)) of the logistic p of z, without overflow.
-    "logistic": ("Y[S, {last}]: constant", "sum(softplus({z}) - Y * {z}) / S"),
-    "squared": ("Y[S, {last}]: constant", "sum(({z} - Y)**2) / (2 * S)"),
+    "logistic": ("ell = sum(softplus({z}) - Y * {z}, axis=1)", "sigmoid({z})"),
+    "squared": ("ell = sum(({z} - Y)**2, axis=1) / 2", "1 * {z}"),
+    # Half the deviance, of the mean exp(z).
+    "poisson": ("ell = sum(where(Y > 0, Y * log(Y), 0) - Y * {z} - Y + exp({z}), axis=1)", "exp({z})"),
 }
-_PROBABILITIES = {"softmax": "softmax({z}, axis=1)", "logistic": "sigmoid({z})", "squared": "1 * {z}"}
 
 
 def _layers(count: int) -> tuple[list[str], list[str]]:
@@ -73,25 +76,37 @@ def _inputs(count: int) -> str:
     return "\n".join(["X[S, D0]: constant", *(f"{name}[{shape}]" for name, shape in _declared(count).items())])
 
 
-def _objective(count: int, activation: str, loss: str) -> str:
+def _target(loss: str) -> str:
+    """The name of the input with the targets."""
+    return "t" if loss == "softmax" else "Y"
+
+
+def _objective(count: int, activation: str, loss: str, weighted: bool) -> str:
     definitions, z = _scores(count, activation)
-    target, value = _LOSSES[loss]
+    target = f"t[S]: labels(D{count})" if loss == "softmax" else f"Y[S, D{count}]: constant"
     squares = " + ".join(f"sum({weight}**2)" for weight in _layers(count)[0])
+    declared, total, losses = ("w[S]: constant\n", "sum(w)", "w * ell") if weighted else ("", "S", "ell")
     return (
-        f"{_inputs(count)}\n{target.format(last=f'D{count}')}\nalpha[]: constant\n{definitions}\n"
-        f"L = {value.format(z=z)} + alpha * ({squares}) / (2 * S)"
+        f"{_inputs(count)}\n{target}\nalpha[]: constant\n{declared}{definitions}\n{_LOSSES[loss][0].format(z=z)}\n"
+        f"L = (sum({losses}) + alpha * ({squares}) / 2) / {total}"
     )
 
 
 @lru_cache(maxsize=32)
 def _prediction(count: int, activation: str, loss: str, threads: int) -> Function:
     definitions, z = _scores(count, activation)
-    return compile(f"{_inputs(count)}\n{definitions}\nP = {_PROBABILITIES[loss].format(z=z)}", threads=threads)
+    return compile(f"{_inputs(count)}\n{definitions}\nP = {_LOSSES[loss][1].format(z=z)}", threads=threads)
 
 
 @lru_cache(maxsize=32)
-def _gradients(count: int, activation: str, loss: str, threads: int) -> Function:
-    return compile(_objective(count, activation, loss), threads=threads)
+def _gradients(count: int, activation: str, loss: str, weighted: bool, threads: int) -> Function:
+    return compile(_objective(count, activation, loss, weighted), threads=threads)
+
+
+@lru_cache(maxsize=32)
+def _training(count: int, activation: str, loss: str, weighted: bool, solver: str, nesterov: bool) -> Training:
+    text, pairs, _ = _updates(count, solver, nesterov)
+    return problem(_objective(count, activation, loss, weighted), {}).training(list(_declared(count)), text, pairs)
 
 
 def _updates(count: int, solver: str, nesterov: bool) -> tuple[str, list[tuple[str, str]], list[str]]:
@@ -192,21 +207,25 @@ class _Perceptron(BaseEstimator):
         """The targets as numbers, and the loss; sets what describes the targets when it is the `first` time."""
         raise NotImplementedError
 
-    def _default_score(self, X, targets) -> float:
+    def _default_score(self, X, targets, weights) -> float:
         """The score that early stopping goes by."""
         raise NotImplementedError
 
     # Fitting
 
-    def fit(self, X, y):
-        """Trains the network on `X` (samples × features) and `y`.
+    def fit(self, X, y, sample_weight=None):
+        """Trains the network on `X` (samples × features) and `y`, each sample counting as much as `sample_weight` says (samples).
 
         `loss_curve_` has one loss for each epoch, `coefs_` and `intercepts_` the parameters.
         """
-        return self._fit(X, y, incremental=False)
+        return self._fit(X, y, sample_weight, incremental=False)
 
-    def _fit(self, X, y, incremental: bool):
+    def _fit(self, X, y, weights, incremental: bool):
         self._check()
+        if incremental and self.solver not in ("adam", "sgd"):
+            raise AttributeError(f"`partial_fit` needs a stochastic solver, not {self.solver}")
+        if incremental and self.early_stopping:
+            raise ValueError("`partial_fit` sees no validation part, so that `early_stopping` cannot be used with it")
         first = not hasattr(self, "coefs_") or not (incremental or self.warm_start)
         X, y = validate_data(
             self,
@@ -218,6 +237,8 @@ class _Perceptron(BaseEstimator):
             accept_sparse=False,
             y_numeric=False,
         )
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)
         targets, loss = self._read_targets(y, first)
         random = getattr(self, "_random_state", None)
         if first or random is None:
@@ -230,9 +251,9 @@ class _Perceptron(BaseEstimator):
         self.coefs_ = [coef.astype(X.dtype, copy=False) for coef in self.coefs_]
         self.intercepts_ = [intercept.astype(X.dtype, copy=False) for intercept in self.intercepts_]
         if self.solver == "lbfgs":
-            self._fit_whole(X, targets, loss, count)
+            self._fit_whole(X, targets, weights, loss, count)
         else:
-            self._fit_steps(X, targets, loss, count, random, incremental, first)
+            self._fit_steps(X, targets, weights, loss, count, random, incremental, first)
         if not all(np.isfinite(value).all() for value in self.coefs_ + self.intercepts_):
             raise ValueError(
                 "the weights are no longer finite; scaled features or a smaller `learning_rate_init` usually help"
@@ -244,7 +265,7 @@ class _Perceptron(BaseEstimator):
         hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
         units = [X.shape[1], *hidden, outputs]
         self.n_layers_, self.n_outputs_ = len(units), outputs
-        self.out_activation_ = {"squared": "identity"}.get(loss, loss)
+        self.out_activation_ = {"squared": "identity", "poisson": "exp"}.get(loss, loss)
         self._loss = loss
         self.t_, self.n_iter_ = 0, 0
         self.loss_curve_, self._no_improvement = [], 0
@@ -260,10 +281,10 @@ class _Perceptron(BaseEstimator):
             self.coefs_.append(random.uniform(-bound, bound, (fan_in, fan_out)).astype(X.dtype))
             self.intercepts_.append(random.uniform(-bound, bound, fan_out).astype(X.dtype))
 
-    def _fit_whole(self, X, targets, loss: str, count: int):
+    def _fit_whole(self, X, targets, weights, loss: str, count: int):
         from scipy.optimize import minimize
 
-        gradients = _gradients(count, self.activation, loss, self._thread_count())
+        gradients = _gradients(count, self.activation, loss, weights is not None, self._thread_count())
         names = list(_declared(count))
         shapes = [value.shape for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
@@ -271,11 +292,11 @@ class _Perceptron(BaseEstimator):
         def unpacked(flat):
             return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
 
-        target = {"t" if loss == "softmax" else "Y": targets}
+        given = {_target(loss): targets} | ({} if weights is None else {"w": weights})
 
         def objective(flat):
             values = dict(zip(names, unpacked(flat.astype(X.dtype, copy=False)), strict=True))
-            value, derived = gradients.value_and_gradient(X=X, alpha=float(self.alpha), **target, **values)
+            value, derived = gradients.value_and_gradient(X=X, alpha=float(self.alpha), **given, **values)
             return float(value), np.concatenate([derived[name].ravel() for name in names]).astype(float)
 
         start = [value.ravel() for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
@@ -292,23 +313,33 @@ class _Perceptron(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _fit_steps(self, X, targets, loss: str, count: int, random, incremental: bool, first: bool):
-        if self.early_stopping and not incremental:
-            stratify = targets if targets.ndim == 1 else None
-            X, X_held, targets, held = train_test_split(
-                X, targets, random_state=random, test_size=self.validation_fraction, stratify=stratify
+    def _fit_steps(self, X, targets, weights, loss: str, count: int, random, incremental: bool, first: bool):
+        given = {"X": X, _target(loss): targets} | ({} if weights is None else {"w": weights})
+        held = {}
+        if self.early_stopping:
+            one = loss in ("softmax", "logistic") and (targets.ndim == 1 or targets.shape[1] == 1)
+            parts = train_test_split(
+                *given.values(),
+                random_state=random,
+                test_size=self.validation_fraction,
+                stratify=targets if one else None,
             )
-        samples = len(X)
+            given, held = dict(zip(given, parts[::2], strict=True)), dict(zip(given, parts[1::2], strict=True))
+            if len(held["X"]) < 2:
+                raise ValueError(
+                    "the validation part has fewer than two samples; a greater `validation_fraction` helps"
+                )
+        arrays = {name: np.ascontiguousarray(values) for name, values in given.items()}
+        samples = len(arrays["X"])
         batch = min(200, samples) if self.batch_size == "auto" else min(int(self.batch_size), samples)
         if self.batch_size != "auto" and self.batch_size > samples:
             warnings.warn(f"`batch_size` {self.batch_size} is above the number of samples, {samples}", stacklevel=4)
-        stepper = self._prepared(X.dtype, loss, count, continued=incremental or not first)
+        stepper = self._prepared(X.dtype, loss, weights is not None, count, continued=incremental or not first)
         rate = (
             float(self.learning_rate_init)
             if first or not incremental
             else getattr(self, "_rate", self.learning_rate_init)
         )
-        arrays = {"X": np.ascontiguousarray(X), "t" if loss == "softmax" else "Y": np.ascontiguousarray(targets)}
         best = None
         scores = self.validation_scores_ if self.validation_scores_ is not None else []
         self._no_improvement = 0 if not incremental else self._no_improvement
@@ -316,6 +347,10 @@ class _Perceptron(BaseEstimator):
         for _ in range(epochs):
             stepper.set("lr", np.array([rate], X.dtype))
             order = random.permutation(samples) if self.shuffle else np.arange(samples)
+            if weights is not None and not np.add.reduceat(arrays["w"][order], np.arange(0, samples, batch)).all():
+                raise ValueError(
+                    "the `sample_weight` of a whole batch is zero; leave such samples out, or enlarge `batch_size`"
+                )
             self.loss_ = stepper.epoch(arrays, order.astype(np.int64), batch) / samples
             self.t_ += samples
             self.n_iter_ += 1
@@ -327,9 +362,9 @@ class _Perceptron(BaseEstimator):
                     f"the loss became {self.loss_} in iteration {self.n_iter_}; scaled features or a smaller `learning_rate_init` usually help"
                 )
             held_out = None
-            if self.early_stopping and not incremental:
+            if held:
                 self._collect(stepper, count)
-                held_out = self._default_score(X_held, held)
+                held_out = self._default_score(held["X"], held[_target(loss)], held.get("w"))
                 scores.append(held_out)
                 if self.verbose:
                     print(f"Validation score: {held_out:f}")
@@ -351,18 +386,18 @@ class _Perceptron(BaseEstimator):
         if best is not None:
             self.coefs_, self.intercepts_ = best
 
-    def _prepared(self, dtype, loss: str, count: int, continued: bool):
+    def _prepared(self, dtype, loss: str, weighted: bool, count: int, continued: bool):
         """The stepper with the present parameters and state."""
-        text, pairs, states = _updates(count, self.solver, self.nesterovs_momentum and self.momentum > 0)
-        names = _declared(count)
-        key = (count, self.activation, loss, self.solver, np.dtype(dtype).name, text, self._thread_count())
+        nesterov = self.nesterovs_momentum and self.momentum > 0
+        states, names = _updates(count, self.solver, nesterov)[2], _declared(count)
+        what = (count, self.activation, loss, weighted, self.solver, nesterov)
+        key = (*what, np.dtype(dtype).name, self._thread_count())
         known = getattr(self, "_stepper", None)
         if known is None or known[0] != key:
             units = [coef.shape[0] for coef in self.coefs_] + [self.coefs_[-1].shape[1]]
             sizes = [(f"D{layer}", int(unit)) for layer, unit in enumerate(units)]
-            objective = problem(_objective(count, self.activation, loss), {})
             double = np.dtype(dtype) == np.float64
-            known = key, objective.stepper(list(names), text, pairs, sizes, "S", self._thread_count(), double)
+            known = key, _training(*what).stepper(sizes, "S", self._thread_count(), double)
             self._stepper = known
         stepper = known[1]
         state = self._state if continued else {}
@@ -495,15 +530,16 @@ class MLPClassifier(ClassifierMixin, _Perceptron):
     def _targets_dtype(y):
         return np.float32 if np.asarray(y).dtype == np.float32 else np.float64
 
-    def fit(self, X, y):
-        """Trains the network on `X` (samples × features) and the labels `y`; see `loss_curve_`, `coefs_`, `intercepts_`."""
-        self.__dict__.pop("_all_classes", None)
-        return super().fit(X, y)
+    def fit(self, X, y, sample_weight=None):
+        """Trains the network on `X` (samples × features) and the labels `y`, each sample counting as much as `sample_weight` says (samples).
 
-    def partial_fit(self, X, y, classes=None):
+        `loss_curve_` has one loss for each epoch, `coefs_` and `intercepts_` the parameters.
+        """
+        self.__dict__.pop("_all_classes", None)
+        return super().fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
         """One epoch on `X` and `y`; the first call needs all `classes`, where `y` does not have them all."""
-        if self.solver not in ("adam", "sgd"):
-            raise AttributeError(f"`partial_fit` needs a stochastic solver, not {self.solver}")
         if not hasattr(self, "coefs_"):
             if classes is not None:
                 self._all_classes = unique_labels(classes)
@@ -511,7 +547,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):
                 self.__dict__.pop("_all_classes", None)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"`classes` is {classes!r}, but an earlier call had {self.classes_.tolist()}")
-        return self._fit(X, y, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X):
         """The most probable class of each sample."""
@@ -540,12 +576,12 @@ class MLPClassifier(ClassifierMixin, _Perceptron):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def _default_score(self, X, targets) -> float:
+    def _default_score(self, X, targets, weights) -> float:
         predicted = self._classes_of(self._outputs(X))
         if self._multilabel:
-            return float((predicted == targets).all(axis=1).mean())
+            return float(np.average((predicted == targets).all(axis=1), weights=weights))
         true = targets if targets.ndim == 1 else targets[:, 0].astype(int)
-        return float((predicted == self.classes_[true]).mean())
+        return float(np.average(predicted == self.classes_[true], weights=weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -556,8 +592,66 @@ class MLPClassifier(ClassifierMixin, _Perceptron):
 class MLPRegressor(RegressorMixin, _Perceptron):
     """A multi-layer perceptron regressor with the parameters, attributes and behaviour of scikit-learn's.
 
-    It minimises half the squared error, summed over outputs, of a sample, plus the penalty of `MLPClassifier`.
+    It minimises half the squared error of a sample, summed over outputs, plus the penalty of `MLPClassifier`; with `loss="poisson"` half
+    the Poisson deviance, the prediction then being the exponential of the network's output.
     """
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        n_threads=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            n_threads=n_threads,
+        )
+        self.loss = loss
 
     def _read_targets(self, y, first: bool):
         y = np.asarray(y)
@@ -566,23 +660,25 @@ class MLPRegressor(RegressorMixin, _Perceptron):
         y = y.astype(np.float64) if y.dtype.kind not in "f" else y
         if not np.isfinite(y).all():
             raise ValueError("`y` holds values that are not finite")
-        return y.reshape(len(y), -1), "squared"
+        if self.loss not in ("squared_error", "poisson"):
+            raise ValueError(f"`loss` must be one of squared_error, poisson, but is {self.loss!r}")
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError("`y` holds values below 0, which the loss `poisson` has no meaning for")
+        return y.reshape(len(y), -1), "poisson" if self.loss == "poisson" else "squared"
 
-    def partial_fit(self, X, y):
+    def partial_fit(self, X, y, sample_weight=None):
         """One epoch on `X` and `y`."""
-        if self.solver not in ("adam", "sgd"):
-            raise AttributeError(f"`partial_fit` needs a stochastic solver, not {self.solver}")
-        return self._fit(X, y, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X):
         """The value of each sample: samples, or samples × outputs where `y` had several."""
         values = self._predicted(X)
         return values[:, 0] if self._one_output else values
 
-    def _default_score(self, X, targets) -> float:
+    def _default_score(self, X, targets, weights) -> float:
         from sklearn.metrics import r2_score
 
-        return float(r2_score(targets, self._outputs(X)))
+        return float(r2_score(targets, self._outputs(X), sample_weight=weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

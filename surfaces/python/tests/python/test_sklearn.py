@@ -76,6 +76,48 @@ def test_regression_beside_scikit_learn():
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("kind", ["several classes", "two classes", "numbers", "counts"])
+def test_weights_and_losses_as_in_scikit_learn(digits, kind, solver):
+    X, _, y, _ = digits
+    weights = np.random.default_rng(0).uniform(0, 3, len(y))
+    options = {"hidden_layer_sizes": (8,), "activation": "tanh", "max_iter": 4, "shuffle": False, "random_state": 0}
+    options |= {"solver": solver, "alpha": 0.01}
+    if kind.endswith("classes"):
+        packages = MLPClassifier, neural_network.MLPClassifier
+        y = y if kind == "several classes" else y % 2
+    else:
+        packages = MLPRegressor, neural_network.MLPRegressor
+        options["loss"] = "squared_error" if kind == "numbers" else "poisson"
+        y = y - 4.5 if kind == "numbers" else y.astype(float)
+    ours, theirs = (package(**options).fit(X, y, weights) for package in packages)
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-8)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
+    assert not np.allclose(ours.loss_, packages[0](**options).fit(X, y).loss_)
+
+
+def test_weights_that_mean_nothing_are_refused(digits):
+    X, _, y, _ = digits
+    with pytest.raises(ValueError, match="whole batch"):
+        MLPClassifier((4,), batch_size=50, shuffle=False).fit(X, y, (np.arange(len(y)) >= 50).astype(float))
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        MLPClassifier((4,)).fit(X, y, -np.ones(len(y)))
+    with pytest.raises(ValueError, match="below 0"):
+        MLPRegressor(loss="poisson").fit(X, y - 4.5)
+    with pytest.raises(ValueError, match="early_stopping"):
+        MLPClassifier((4,), early_stopping=True).partial_fit(X, y)
+
+
+def test_early_stopping_weighs_the_validation_part(digits):
+    X, _, y, _ = digits
+    wrong = np.arange(len(y)) % 3 == 0
+    y = np.where(wrong, (y + 1) % 10, y)
+    options = {"early_stopping": True, "max_iter": 15, "learning_rate_init": 0.01, "random_state": 0}
+    # A sample that counts nothing neither teaches nor tests.
+    assert MLPClassifier((32,), **options).fit(X, y, ~wrong).best_validation_score_ > 0.9
+    assert MLPClassifier((32,), **options).fit(X, y).best_validation_score_ < 0.8
+
+
 def test_several_labels_and_two_classes():
     X, Y = make_multilabel_classification(200, 10, n_classes=4, random_state=0)
     model = MLPClassifier((16,), max_iter=50, random_state=0).fit(X, Y)
@@ -135,7 +177,7 @@ def test_what_does_not_converge_is_said(digits):
         with pytest.raises(ConvergenceWarning, match="max_iter"):
             MLPClassifier((4,), max_iter=2).fit(X, y)
     with pytest.raises(ValueError, match=r"not finite|no longer finite|became"):
-        MLPRegressor((4,), solver="sgd", learning_rate_init=1e6, max_iter=50).fit(X, 1e6 * y)
+        MLPRegressor(hidden_layer_sizes=(4,), solver="sgd", learning_rate_init=1e6, max_iter=50).fit(X, 1e6 * y)
 
 
 @pytest.mark.parametrize(
