@@ -18,6 +18,8 @@ pub(crate) struct Layout {
     locals: HashMap<ArrayId, usize>,
     /// The size of what a thread has to itself.
     pub local_size: usize,
+    /// Inputs that a run may read elsewhere.
+    pub lent: Vec<ArrayId>,
 }
 
 impl Layout {
@@ -30,6 +32,30 @@ impl Layout {
     pub(crate) fn local(&self, array: ArrayId) -> Option<usize> {
         self.locals.get(&array).copied()
     }
+
+    /// The number of an input among those that a run may read elsewhere.
+    pub(crate) fn lent(&self, array: ArrayId) -> Option<usize> {
+        self.lent.iter().position(|lent| *lent == array)
+    }
+}
+
+/// Where an array lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub home: Home,
+    /// Elements from the start of its home.
+    pub offset: usize,
+}
+
+/// The memory in which an array lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Home {
+    #[default]
+    Arena,
+    /// What a thread has to itself: it holds a strip of the array's rows, of so many elements each.
+    Strip(usize),
+    /// Wherever the input with this number among the lent ones lies in a run.
+    Lent(usize),
 }
 
 /// Every array starts at a multiple of this many elements, so that rows of vectors are aligned.
@@ -109,7 +135,25 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
         size,
         locals: local_offsets,
         local_size,
+        lent: lent(fused),
     }
+}
+
+/// Inputs that nothing writes. Scalars are read by products, and whole matrices by their functions, from the arena; labels are
+/// checked when they are copied.
+fn lent(fused: &Fused) -> Vec<ArrayId> {
+    let mut elsewhere = BTreeSet::new();
+    for statement in &fused.statements {
+        elsewhere.extend(fused.overwrites(statement.target));
+        if statement.dense.is_some() {
+            elsewhere.extend(statement.reads());
+        }
+    }
+    let inputs = (0..fused.arrays.len()).map(ArrayId).filter(|id| {
+        let array = &fused.arrays[id.0];
+        array.origin == Origin::Input && array.classes.is_none() && !array.shape.is_empty()
+    });
+    inputs.filter(|id| !elsewhere.contains(id)).collect()
 }
 
 /// From so many elements on, what nobody reads soon is not worth its place in the caches.

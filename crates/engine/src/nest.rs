@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::block::{Block, Operation, Place as At, Value};
 use crate::kernels::dense::Dense;
-use crate::memory::Layout;
+use crate::memory::{Home, Layout, Place};
 use crate::term::{Array, ArrayId, Combine, Statement, Term, Unary};
 
 /// A loop nest over blocks.
@@ -28,14 +28,6 @@ pub(crate) enum Rows {
     Outer(usize),
     /// The last axis; so many of its elements make a row.
     Inner(usize),
-}
-
-/// Where an array lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Place {
-    pub offset: usize,
-    /// For an array that a thread holds a strip of: elements of one row of a tile.
-    pub local: Option<usize>,
 }
 
 /// How a value of the block comes about.
@@ -121,17 +113,23 @@ impl Places<'_> {
     }
 
     pub(crate) fn place(&self, array: ArrayId) -> Place {
+        if let Some(number) = self.layout.lent(array) {
+            return Place {
+                home: Home::Lent(number),
+                offset: 0,
+            };
+        }
         match self.layout.local(array) {
             Some(offset) => {
                 let row = &self.arrays[array.0].shape[self.prefix..];
                 Place {
+                    home: Home::Strip(row.iter().product()),
                     offset,
-                    local: Some(row.iter().product()),
                 }
             }
             None => Place {
+                home: Home::Arena,
                 offset: self.offset(array),
-                local: None,
             },
         }
     }
@@ -412,8 +410,12 @@ fn writes_directly(
         Value::Load(array, _) => {
             let other = places.place(*array);
             let start = other.offset;
-            other.local.is_some() == place.local.is_some()
-                && start < place.offset + size
+            let same = match other.home {
+                Home::Arena => place.home == Home::Arena,
+                Home::Strip(_) => matches!(place.home, Home::Strip(_)),
+                Home::Lent(_) => false,
+            };
+            same && start < place.offset + size
                 && place.offset < start + places.arrays[array.0].len()
         }
         _ => false,

@@ -54,6 +54,9 @@ use crate::timing::{Stopwatch, Timing};
 /// plan.set("W", &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
 /// plan.run();
 /// assert_eq!(plan.get("Y")?, &[1.0, 2.0, 3.0]);
+/// // The same without a copy of X.
+/// plan.run_with(&[("X", &[3.0, 4.0])])?;
+/// assert_eq!(plan.get("Y")?, &[3.0, 4.0, 7.0]);
 /// # Ok::<(), backprove_engine::Error>(())
 /// ```
 pub struct Plan<T: Real> {
@@ -96,15 +99,17 @@ impl<T: Real> Plan<T> {
         let mut fused = fuse::fuse(lowered, outputs, updates)?;
         let mut groups = schedule::schedule(&fused);
         partial::split(&mut fused, &mut groups);
-        // The workers start while the plan is made.
-        let pool = Pool::new(threads.clamp(1, MOST_THREADS));
         let layout = memory::place(&fused, &groups);
-        let arena = Arena::new(layout.size).ok_or_else(|| {
+        let lent = layout.lent.iter();
+        let lent = lent.map(|input| layout.offset(*input).unwrap_or(0));
+        let arena = Arena::new(layout.size, lent.collect()).ok_or_else(|| {
             let mebibytes = (layout.size * size_of::<T>()) >> 20;
             Error::new(format!(
                 "the plan needs {mebibytes} MiB of memory, more than the system gives"
             ))
         })?;
+        // The workers start, and the system gives the pages, while the kernels are made.
+        let pool = Pool::new(threads.clamp(1, MOST_THREADS), arena.pages());
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
@@ -152,7 +157,7 @@ impl<T: Real> Plan<T> {
             // A plan that runs once would pay for its threads twice.
             return self;
         }
-        self.pool = Pool::new(count);
+        self.pool = Pool::new(count, self.arena.pages());
         self.scratches = Scratches::new(
             self.pool.threads(),
             &self.kernels,
@@ -191,16 +196,20 @@ impl<T: Real> Plan<T> {
 
     /// Copies the elements of an input, row-major.
     pub fn set(&mut self, name: &str, values: &[T]) -> Result<(), Error> {
-        let input = self.input_mut(name)?;
-        if input.len() != values.len() {
-            return Err(Error::new(format!(
-                "`{name}` has {} elements, not {}",
-                input.len(),
-                values.len()
-            )));
-        }
-        input.copy_from_slice(values);
+        self.fits(name, values.len())?;
+        self.input_mut(name)?.copy_from_slice(values);
         Ok(())
+    }
+
+    /// Fails where `name` is no input of so many elements.
+    fn fits(&mut self, name: &str, count: usize) -> Result<(), Error> {
+        let own = self.input_mut(name)?.len();
+        if own == count {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "`{name}` has {own} elements, not {count}"
+        )))
     }
 
     /// Has `fill` write each row of an input, that is all elements at one position of its first axis, on the plan's threads:
@@ -228,14 +237,8 @@ impl<T: Real> Plan<T> {
                 "the label {label} of `{name}` is not below {classes}"
             )));
         }
+        self.fits(name, labels.len())?;
         let input = self.input_mut(name)?;
-        if input.len() != labels.len() {
-            return Err(Error::new(format!(
-                "`{name}` has {} elements, not {}",
-                input.len(),
-                labels.len()
-            )));
-        }
         for (slot, label) in input.iter_mut().zip(labels) {
             *slot = T::from_f64(f64::from(*label));
         }
@@ -253,6 +256,33 @@ impl<T: Real> Plan<T> {
         for stage in 0..self.stages.len() {
             self.stage(stage, &Unwatched);
         }
+    }
+
+    /// Computes everything once, from these inputs, row-major, and the present values of the others. Most inputs are read where they lie, and
+    /// what [`Self::set`] gave them before comes back after the run; scalars, labels, inputs that an update changes and operands of
+    /// functions of whole matrices are copied.
+    pub fn run_with(&mut self, inputs: &[(&str, &[T])]) -> Result<(), Error> {
+        let mut lent = Vec::with_capacity(inputs.len());
+        for (name, values) in inputs {
+            let Some(number) = self.layout.lent(self.find(name)?) else {
+                self.set(name, values)?;
+                continue;
+            };
+            self.fits(name, values.len())?;
+            lent.push((number, *values));
+        }
+        let mut lending = self.arena.lending(&lent);
+        for stage in &self.stages {
+            let arena = lending.arena();
+            arena.run(
+                stage,
+                &self.kernels,
+                &self.scratches,
+                &self.pool,
+                &Unwatched,
+            );
+        }
+        Ok(())
     }
 
     /// Computes everything once and says how long each kernel took.

@@ -2,7 +2,8 @@
 //! tiles a large one is split. Nothing here runs anything.
 
 use crate::kernels::product::Part;
-use crate::nest::{Place, Places};
+use crate::memory::Place;
+use crate::nest::Places;
 use crate::term::{ArrayId, Position, Statement, Term};
 
 /// A (batched) matrix product with strides.

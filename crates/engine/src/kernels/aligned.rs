@@ -18,6 +18,9 @@ pub(super) struct Aligned<T> {
 /// time on 4,096 bytes a time than on its products.
 const LARGE_PAGE: usize = 2 << 20;
 
+/// The bytes of a usual page.
+const SMALL_PAGE: usize = 4096;
+
 impl<T: Real> Aligned<T> {
     /// So many elements, all zero.
     pub(super) fn new(size: usize) -> Self {
@@ -72,6 +75,48 @@ impl<T: Real> Aligned<T> {
     pub(super) fn elements_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.start..self.start + self.size]
     }
+}
+
+/// Bytes that a new plan has prepared at most: a plan that nobody runs should not take the memory of a large one.
+const PREPARED: usize = 64 << 20;
+
+/// Pages that the system would otherwise give one by one, each when it is first written.
+pub(crate) struct Pages {
+    start: usize,
+    bytes: usize,
+}
+
+impl Pages {
+    /// Those of some elements; none where they are many.
+    pub(super) fn of<T>(elements: &[T]) -> Self {
+        let bytes = size_of_val(elements);
+        Self {
+            start: elements.as_ptr().addr(),
+            bytes: if bytes <= PREPARED { bytes } else { 0 },
+        }
+    }
+
+    /// Has the system give them now. What they hold stays, also while others write to them.
+    #[cfg(target_os = "linux")]
+    pub(super) fn prepare(&self) {
+        // The system's pages are no smaller, and where they are greater this is refused.
+        let first = self.start.next_multiple_of(SMALL_PAGE);
+        let end = (self.start + self.bytes) / SMALL_PAGE * SMALL_PAGE;
+        if first < end {
+            // SAFETY: giving pages changes no byte of any memory, whoever it belongs to by now. A refusal changes nothing.
+            unsafe {
+                libc::madvise(
+                    first as *mut libc::c_void,
+                    end - first,
+                    libc::MADV_POPULATE_WRITE,
+                );
+            }
+        }
+    }
+
+    /// Elsewhere they come when they are written.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn prepare(&self) {}
 }
 
 /// Asks for large pages.

@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use super::aligned::Aligned;
-use super::program::{Action, Instruction, Program};
+use super::program::{Action, Holder, Instruction, Program};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::Memory;
 use super::stream;
-use crate::memory::ALIGNMENT;
-use crate::nest::{Nest, Place, Rows};
+use crate::memory::{ALIGNMENT, Place};
+use crate::nest::{Nest, Rows};
 use crate::term::Combine;
 
 mod gather;
@@ -110,7 +110,7 @@ impl<T: Real> Ready<T> {
     /// `memory` holds every element that the plan laid out, and nobody else writes what these rows touch.
     pub(crate) unsafe fn run(
         &self,
-        memory: Memory<T>,
+        memory: Memory<'_, T>,
         from: usize,
         to: usize,
         scratch: &mut Scratch<T>,
@@ -142,7 +142,7 @@ impl<T: Real> Ready<T> {
 
 struct Tile<'a, T> {
     ready: &'a Ready<T>,
-    memory: Memory<T>,
+    memory: Memory<'a, T>,
     /// Over all axes but the last, taken as one.
     rows: Range<usize>,
     /// Of the last axis.
@@ -185,17 +185,18 @@ impl<T: Real> Tile<'_, T> {
     /// Sets the addresses of all values to where they start.
     fn place(&self, scratch: &mut Scratch<T>) {
         let program = &self.ready.program;
-        // In the order of `Home`. Nothing is written to constants: no instruction computes one in place.
-        let homes = [
-            self.registers,
-            program.constants.as_ptr().cast_mut(),
-            self.memory.arena,
-            self.memory.locals,
-        ];
+        // Nothing is written to constants: no instruction computes one in place.
+        let constants = program.constants.as_ptr().cast_mut();
         let places = scratch.sources.iter_mut().zip(&mut scratch.addresses);
         for (source, (start, address)) in program.sources.iter().zip(places) {
-            let held = homes[source.home as usize].wrapping_add(source.offset);
-            *start = held.wrapping_sub(self.first * source.row);
+            *start = match source.holder {
+                Holder::Registers => self.registers.wrapping_add(source.offset),
+                Holder::Constants => constants.wrapping_add(source.offset),
+                Holder::Array(home) => {
+                    let offset = source.offset;
+                    self.address(Place { home, offset })
+                }
+            };
             *address = *start;
         }
     }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 
+use super::aligned::Pages;
+
 /// Work that is split into tasks: `task(worker, number)`; the worker selects its scratch space.
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
@@ -47,8 +49,8 @@ fn stage(ticket: u64) -> u64 {
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the calling one included.
-    pub(crate) fn new(threads: usize) -> Self {
+    /// A pool of `threads` threads, the calling one included. The first that is started prepares `pages` before it looks for work.
+    pub(crate) fn new(threads: usize, pages: Pages) -> Self {
         let extra = threads.max(1) - 1;
         let shared = Arc::new(Shared {
             ticket: AtomicU64::new(0),
@@ -61,11 +63,19 @@ impl Pool {
             panicked: AtomicBool::new(false),
         });
         // Fewer threads than asked for, if the system gives no more, compute the same.
+        let mut pages = Some(pages);
         let workers = (0..extra)
             .map_while(|number| {
                 let shared = Arc::clone(&shared);
+                let pages = pages.take();
                 let builder = std::thread::Builder::new().name("backprove".to_owned());
-                let handle = builder.spawn(move || work(&shared, number)).ok()?;
+                let start = move || {
+                    if let Some(pages) = pages {
+                        pages.prepare();
+                    }
+                    work(&shared, number);
+                };
+                let handle = builder.spawn(start).ok()?;
                 let thread = handle.thread().clone();
                 Some(Worker {
                     handle: Some(handle),

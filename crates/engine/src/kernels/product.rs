@@ -10,7 +10,7 @@ use super::packed;
 use super::real::Real;
 use super::run::Memory;
 use super::transpose::transpose;
-use crate::nest::Place;
+use crate::memory::Place;
 use crate::product::Product;
 
 /// One product of plain matrices.
@@ -104,7 +104,7 @@ pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
 /// else writes what these rows and columns touch.
 pub(crate) unsafe fn run<T: Real>(
     product: &Product,
-    memory: Memory<T>,
+    memory: Memory<'_, T>,
     scratch: *mut T,
     part: &Part,
 ) {

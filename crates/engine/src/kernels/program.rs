@@ -4,7 +4,8 @@
 
 use super::real::{Kernel, Real};
 use crate::block::Value;
-use crate::nest::{Nest, Place, Varies};
+use crate::memory::{Home, Place};
+use crate::nest::{Nest, Varies};
 
 /// How a value of the block comes about, or a part of that.
 #[derive(Debug)]
@@ -35,31 +36,23 @@ pub(super) struct Instruction<T> {
 /// Where the elements of a value start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source {
-    pub home: Home,
+    pub holder: Holder,
     pub offset: usize,
-    /// For an array that a thread holds a strip of: elements of one row of a tile.
-    pub row: usize,
 }
 
 /// What a value's elements lie in.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Home {
+pub(super) enum Holder {
     Registers,
     Constants,
-    Arena,
-    Locals,
+    Array(Home),
 }
 
 impl Source {
     fn array(place: Place) -> Self {
         Self {
-            home: if place.local.is_some() {
-                Home::Locals
-            } else {
-                Home::Arena
-            },
+            holder: Holder::Array(place.home),
             offset: place.offset,
-            row: place.local.unwrap_or(0),
         }
     }
 }
@@ -89,17 +82,15 @@ impl<T: Real> Program<T> {
             Value::Constant(value) => {
                 constants.push(T::from_f64(value.0));
                 Source {
-                    home: Home::Constants,
+                    holder: Holder::Constants,
                     offset: constants.len() - 1,
-                    row: 0,
                 }
             }
             Value::Load(..) => Source::array(step.access.place),
             _ => step.direct.map_or(
                 Source {
-                    home: Home::Registers,
+                    holder: Holder::Registers,
                     offset: step.register * register,
-                    row: 0,
                 },
                 Source::array,
             ),

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Pages};
 use super::dense::{self, Dense};
 use super::loops::{Ready, Scratch};
 use super::pool::Pool;
 use super::product::{self, Part};
 use super::real::Real;
-use crate::nest::Place;
+use crate::memory::{Home, Place};
 use crate::product::Product;
 
 /// One kernel of a plan.
@@ -116,27 +116,51 @@ impl Watch for Unwatched {
 
 /// Where a task finds its arrays.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory<T> {
+pub(crate) struct Memory<'a, T> {
     pub arena: *mut T,
     /// The arrays that the thread has to itself.
     pub locals: *mut T,
+    /// Where the inputs lie that may lie elsewhere. Nothing is written to them.
+    pub lent: &'a [*mut T],
 }
 
-impl<T> Memory<T> {
+impl<T> Memory<'_, T> {
     /// Where an array starts or, for one of which only the rows from `first` on are held, would start.
     pub(crate) fn address(&self, place: Place, first: usize) -> *mut T {
-        match place.local {
-            None => self.arena.wrapping_add(place.offset),
-            Some(row) => {
+        match place.home {
+            Home::Arena => self.arena.wrapping_add(place.offset),
+            Home::Strip(row) => {
                 let held = self.locals.wrapping_add(place.offset);
                 held.wrapping_sub(first * row)
             }
+            Home::Lent(number) => self.lent[number].wrapping_add(place.offset),
         }
     }
 }
 
 /// The memory of a plan.
-pub(crate) struct Arena<T>(Aligned<T>);
+pub(crate) struct Arena<T> {
+    memory: Aligned<T>,
+    lent: Lent<T>,
+}
+
+/// Where the inputs lie that may lie elsewhere: in the arena, unless a run has them lent.
+struct Lent<T> {
+    addresses: Vec<*mut T>,
+    /// Their places in the arena.
+    offsets: Vec<usize>,
+}
+
+// SAFETY (both): the addresses are those of elements that are only read, of the arena that moves with them or of slices that are borrowed
+// while they stand here.
+unsafe impl<T: Send> Send for Lent<T> {}
+unsafe impl<T: Sync> Sync for Lent<T> {}
+
+impl<T> Lent<T> {
+    fn addresses(&self) -> &[*mut T] {
+        &self.addresses
+    }
+}
 
 /// Elements of an input whose filling is worth a hand-over, and the tasks of that.
 const FILLED: usize = 32 * 1024;
@@ -154,20 +178,66 @@ impl<T> Shared<T> {
     }
 }
 
+/// An arena some of whose inputs are read elsewhere until it is dropped.
+pub(crate) struct Lending<'a, T: Real>(&'a mut Arena<T>);
+
+impl<T: Real> Lending<'_, T> {
+    pub(crate) fn arena(&mut self) -> &mut Arena<T> {
+        self.0
+    }
+}
+
+impl<T: Real> Drop for Lending<'_, T> {
+    fn drop(&mut self) {
+        self.0.take_back();
+    }
+}
+
 impl<T: Real> Arena<T> {
-    /// An arena of so many elements, all zero; nothing where the system does not give the memory.
-    pub(crate) fn new(size: usize) -> Option<Self> {
-        Aligned::ask(size).map(Self)
+    /// An arena of so many elements, all zero, with the inputs that may lie elsewhere at these places; nothing where the system does
+    /// not give the memory.
+    pub(crate) fn new(size: usize, lent: Vec<usize>) -> Option<Self> {
+        let lent = Lent {
+            addresses: vec![std::ptr::null_mut(); lent.len()],
+            offsets: lent,
+        };
+        let memory = Aligned::ask(size)?;
+        let mut arena = Self { memory, lent };
+        arena.take_back();
+        Some(arena)
+    }
+
+    /// Has inputs, by their numbers, read where these values lie, for as long as what is given back lives. The values are as many
+    /// as the inputs have.
+    pub(crate) fn lending<'a>(&'a mut self, values: &[(usize, &'a [T])]) -> Lending<'a, T> {
+        for (number, values) in values {
+            self.lent.addresses[*number] = values.as_ptr().cast_mut();
+        }
+        Lending(self)
+    }
+
+    /// Has all inputs read in the arena.
+    fn take_back(&mut self) {
+        let arena = self.memory.elements_mut().as_mut_ptr();
+        let lent = &mut self.lent;
+        for (address, offset) in lent.addresses.iter_mut().zip(&lent.offsets) {
+            *address = arena.wrapping_add(*offset);
+        }
+    }
+
+    /// Its pages.
+    pub(crate) fn pages(&self) -> Pages {
+        Pages::of(self.memory.elements())
     }
 
     /// All elements.
     pub(crate) fn elements(&self) -> &[T] {
-        self.0.elements()
+        self.memory.elements()
     }
 
     /// All elements, to be written.
     pub(crate) fn elements_mut(&mut self) -> &mut [T] {
-        self.0.elements_mut()
+        self.memory.elements_mut()
     }
 
     /// Has `fill` write each row of a range, on several threads where that is worth it.
@@ -209,6 +279,7 @@ impl<T: Real> Arena<T> {
         watch: &impl Watch,
     ) {
         let shared = Shared(self.elements_mut().as_mut_ptr());
+        let lent = &self.lent;
         let run = |worker: usize, number: usize| {
             let task = &stage.tasks[number];
             let workspace = scratches.0[worker].lock();
@@ -221,6 +292,7 @@ impl<T: Real> Arena<T> {
             let memory = Memory {
                 arena: shared.address(),
                 locals: locals.elements_mut().as_mut_ptr(),
+                lent: lent.addresses(),
             };
             let rows = &task.part.rows;
             for start in rows.clone().step_by(task.strip) {

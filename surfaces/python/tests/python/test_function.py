@@ -112,6 +112,19 @@ def test_layouts_are_read_and_never_written(layer):
         np.testing.assert_array_equal(own, before)
 
 
+def test_large_arrays_are_read_as_they_are_now(layer):
+    rng = np.random.default_rng(3)
+    X, W, b = rng.normal(size=(90, 70)), rng.normal(size=(80, 70)), rng.normal(size=80)
+    for own in (X, np.asfortranarray(X), np.ascontiguousarray(X[::-1])[::-1], X.astype(np.float32), X.tolist()):
+        np.testing.assert_allclose(layer(own, W, b), X @ W.T + b, rtol=1e-4, atol=1e-4)
+    X[0], W[1] = 1.0, 2.0
+    result = layer(X, W, b)
+    np.testing.assert_allclose(result, X @ W.T + b, rtol=1e-12, atol=1e-12)
+    X[:] = 0
+    np.testing.assert_allclose(layer(X, W, b), np.broadcast_to(b, (90, 80)), atol=1e-12)
+    assert result[0, 1] != b[1]
+
+
 def test_results_are_the_callers_own(layer):
     X, W, b = arrays()
     first = layer(X, W, b)
