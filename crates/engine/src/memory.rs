@@ -158,9 +158,14 @@ fn lent(fused: &Fused) -> Vec<ArrayId> {
 
 /// From so many elements on, what nobody reads soon is not worth its place in the caches.
 const LARGE: usize = 1 << 20;
+/// Elements of a whole plan that a cache may hold from one run to the next.
+const CACHED: usize = 4 << 20;
 
-/// Large results that no statement reads, and that take no input's place.
-pub(crate) fn streamed(fused: &Fused) -> BTreeSet<ArrayId> {
+/// Large results that no statement reads, and that take no input's place, of a plan that no cache holds.
+pub(crate) fn streamed(fused: &Fused, layout: &Layout) -> BTreeSet<ArrayId> {
+    if layout.size < CACHED {
+        return BTreeSet::new();
+    }
     let readers = fused.readers();
     let targets = fused.statements.iter().map(|statement| statement.target);
     targets

@@ -113,7 +113,7 @@ impl<T: Real> Plan<T> {
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
-            streamed: memory::streamed(&fused),
+            streamed: memory::streamed(&fused, &layout),
             kernels: Vec::new(),
         };
         let (stages, reports) = builder.stages(&groups);

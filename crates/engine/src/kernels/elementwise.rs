@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 
 use backprove_calculus::functions::Body;
 
+use super::lanes::One;
+#[cfg(target_arch = "x86_64")]
+use super::lanes::wide;
 use super::real::Kernel;
 use super::special;
 use crate::block::Operation;
@@ -127,11 +130,51 @@ macro_rules! kernel {
     };
 }
 
+/// A kernel of a special function: a loop that the compiler turns into vectors.
+macro_rules! one_by_one {
+    ($($attribute:meta)?, $type:ident, $functions:ident, $name:ident, $function:ident) => {
+        kernel!($($attribute)?, $type, $name, |x| {
+            super::special::$functions::$function(super::One::<$type, FUSED>(x)).0
+        });
+    };
+}
+
+/// The same with vectors of AVX-512 side by side.
+#[cfg(target_arch = "x86_64")]
+macro_rules! side_by_side {
+    ($($attribute:meta)?, $type:ident, $functions:ident, $name:ident, $function:ident) => {
+        $(#[$attribute])?
+        pub(super) unsafe fn $name(
+            a: *const $type,
+            _: *const $type,
+            _: *const $type,
+            out: *mut $type,
+            n: usize,
+        ) {
+            use super::special::$functions::$function;
+            use super::wide::{TOGETHER, $functions::Wide};
+            let mut place = 0;
+            // SAFETY (both): the caller promises `n` elements behind each address, and this machine has the instructions.
+            while place + Wide::<TOGETHER>::COUNT <= n {
+                unsafe { $function(Wide::<TOGETHER>::load(a.add(place))).store(out.add(place)) };
+                place += Wide::<TOGETHER>::COUNT;
+            }
+            while place < n {
+                let count = Wide::<1>::COUNT.min(n - place);
+                unsafe {
+                    let x = Wide::load_some(a.add(place), count);
+                    $function(x).store_some(out.add(place), count);
+                }
+                place += count;
+            }
+        }
+    };
+}
+
 macro_rules! level {
-    ($module:ident, $type:ident, $functions:ident, $fused:expr $(, $attribute:meta)?) => {
+    ($module:ident, $type:ident, $functions:ident, $special:ident, $fused:expr $(, $attribute:meta)?) => {
         mod $module {
-            use super::special;
-            use special::$functions as functions;
+            use super::special::$functions::fused;
 
             const FUSED: bool = $fused;
             const fn mask(condition: bool) -> $type {
@@ -168,8 +211,8 @@ macro_rules! level {
                     unsafe { divide::<false, true>(a, b, c, out, n) };
                 }
             }
-            kernel!($($attribute)?, $type, multiply_add, |x, y, z| functions::fused::<FUSED>(x, y, z));
-            kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| functions::fused::<FUSED>(-x, y, z));
+            kernel!($($attribute)?, $type, multiply_add, |x, y, z| fused::<FUSED>(x, y, z));
+            kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| fused::<FUSED>(-x, y, z));
             kernel!($($attribute)?, $type, maximum, |x, y| greater_of(x, y));
             kernel!($($attribute)?, $type, minimum, |x, y| less_of(x, y));
             kernel!($($attribute)?, $type, greater, |x, y| mask(x > y));
@@ -181,13 +224,13 @@ macro_rules! level {
             kernel!($($attribute)?, $type, reciprocal, |x| 1.0 / x);
             kernel!($($attribute)?, $type, absolute, |x| x.abs());
             kernel!($($attribute)?, $type, root, |x| x.sqrt());
-            kernel!($($attribute)?, $type, exponential, |x| functions::exp::<FUSED>(x));
-            kernel!($($attribute)?, $type, exponential_less_one, |x| functions::expm1::<FUSED>(x));
-            kernel!($($attribute)?, $type, logarithm_of_one_more, |x| functions::log1p::<FUSED>(x));
-            kernel!($($attribute)?, $type, logarithm, |x| functions::log::<FUSED>(x));
-            kernel!($($attribute)?, $type, hyperbolic_tangent, |x| functions::tanh::<FUSED>(x));
-            kernel!($($attribute)?, $type, sigmoid, |x| functions::sigmoid::<FUSED>(x));
-            kernel!($($attribute)?, $type, error_function, |x| functions::erf::<FUSED>(x));
+            $special!($($attribute)?, $type, $functions, exponential, exp);
+            $special!($($attribute)?, $type, $functions, exponential_less_one, expm1);
+            $special!($($attribute)?, $type, $functions, logarithm_of_one_more, log1p);
+            $special!($($attribute)?, $type, $functions, logarithm, log);
+            $special!($($attribute)?, $type, $functions, hyperbolic_tangent, tanh);
+            $special!($($attribute)?, $type, $functions, sigmoid, sigmoid);
+            $special!($($attribute)?, $type, $functions, error_function, erf);
             kernel!($($attribute)?, $type, power, |x, y| x.powf(y));
         }
     };
@@ -254,7 +297,7 @@ macro_rules! table {
 macro_rules! precision {
     ($type:ident, $functions:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
         // Some targets fuse without being asked.
-        level!($portable, $type, $functions, {
+        level!($portable, $type, $functions, one_by_one, {
             cfg!(any(target_feature = "fma", target_arch = "aarch64"))
         });
         #[cfg(target_arch = "x86_64")]
@@ -262,6 +305,7 @@ macro_rules! precision {
             $avx2,
             $type,
             $functions,
+            one_by_one,
             { true },
             target_feature(enable = "avx2,fma")
         );
@@ -270,6 +314,7 @@ macro_rules! precision {
             $avx512,
             $type,
             $functions,
+            side_by_side,
             { true },
             target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
         );

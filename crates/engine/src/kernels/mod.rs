@@ -10,6 +10,7 @@ mod aligned;
 pub(crate) mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod functions;
+mod lanes;
 pub(crate) mod loops;
 mod packed;
 pub(crate) mod peak;

@@ -1,26 +1,24 @@
-//! One element of each special function. No loops and no choice of instruction set: `FUSED` says whether
-//! `mul_add` is one instruction; without it `mul_add` would be a library call.
+//! One step of each special function for numbers that go through it together. No loops and no choice of instruction set.
 
 #![allow(
     clippy::inline_always,
     reason = "these must be compiled into each kernel, with its instruction set"
 )]
-#![allow(
-    clippy::float_cmp,
-    reason = "the poles of logarithms are at exact numbers"
-)]
 #![allow(clippy::cast_lossless, reason = "one text stands for both precisions")]
 
 mod coefficients;
 
-/// The functions of one precision, without branches, so that a loop over them becomes vector instructions. Each is
-/// good to two units of the last place for every argument; `benches/ACCURACY.md` holds what was measured.
+use super::lanes::{Lanes, Whole};
+
+/// The functions of one precision, without branches. Each is good to two units of the last place for every argument;
+/// `benches/ACCURACY.md` holds what was measured.
 macro_rules! functions {
     ($module:ident, $float:ident, $bits:ident) => {
         pub(in crate::kernels) mod $module {
             use std::$float::consts::LOG2_E;
 
             use super::coefficients::$module as constants;
+            use super::{Lanes, Whole};
             use constants::{LN2_HIGH, LN2_LOW, ROUND};
 
             /// Bits of the stored mantissa.
@@ -29,7 +27,6 @@ macro_rules! functions {
             /// The bits of √½: mantissas are taken from there to √2.
             const HALF_ROOT: $bits = std::$float::consts::FRAC_1_SQRT_2.to_bits();
             const BELOW_POINT: $bits = (1 << MANTISSA) - 1;
-            const EXPONENT: $bits = $float::INFINITY.to_bits();
             const ONE: $float = 1.0;
 
             /// `x * y + z`
@@ -40,96 +37,86 @@ macro_rules! functions {
 
             /// The polynomial with these coefficients, the constant first.
             #[inline(always)]
-            fn polynomial<const FUSED: bool, const N: usize>(
-                x: $float,
+            fn polynomial<V: Lanes<$float, $bits>, const N: usize>(
+                x: V,
                 coefficients: [$float; N],
-            ) -> $float {
-                let mut value = coefficients[N - 1];
+            ) -> V {
+                let mut value = V::of(coefficients[N - 1]);
                 let mut place = N - 1;
                 while place > 0 {
                     place -= 1;
-                    value = fused::<FUSED>(value, x, coefficients[place]);
+                    value = value.fused(x, V::of(coefficients[place]));
                 }
                 value
             }
 
-            /// The smaller one; what is not a number stays so.
-            #[inline(always)]
-            fn at_most(x: $float, bound: $float) -> $float {
-                if x > bound { bound } else { x }
-            }
-
-            /// The greater one; what is not a number stays so.
-            #[inline(always)]
-            fn at_least(x: $float, bound: $float) -> $float {
-                if x < bound { bound } else { x }
-            }
-
             /// `x = k · step · log 2 + rest` with a whole k and the rest within half a step: bits that end in
-            /// `k + bias`, not negative, and the rest.
+            /// `k + bias`, not negative, k, and the rest.
             #[inline(always)]
-            fn reduced<const FUSED: bool>(
-                x: $float,
+            fn reduced<V: Lanes<$float, $bits>>(
+                x: V,
                 step: $float,
                 bias: $float,
-            ) -> ($bits, $float) {
+            ) -> (V::Whole, V, V) {
                 // Adding this rounds to a whole number and leaves it in the lowest bits.
-                let round = ROUND + bias;
-                let shifted = fused::<FUSED>(x, LOG2_E / step, round);
+                let round = V::of(ROUND + bias);
+                let shifted = x.fused(V::of(LOG2_E / step), round);
                 let whole = shifted - round;
-                let rest = fused::<FUSED>(whole, -LN2_HIGH * step, x);
-                let rest = fused::<FUSED>(whole, -LN2_LOW * step, rest);
-                (shifted.to_bits(), rest)
+                let rest = whole.fused(V::of(-LN2_HIGH * step), x);
+                let rest = whole.fused(V::of(-LN2_LOW * step), rest);
+                (shifted.bits(), whole, rest)
             }
 
             /// Two to the power that the lowest bits hold, with the bias of exponents; that of a normal number.
             #[inline(always)]
-            fn power_of_two(exponent: $bits) -> $float {
-                $float::from_bits(exponent << MANTISSA)
+            fn power_of_two<V: Lanes<$float, $bits>>(exponent: V::Whole) -> V {
+                V::from_bits(exponent.up::<MANTISSA>())
             }
 
             /// `e^rest − 1`: the rest plus a smaller term, so little is lost.
             #[inline(always)]
-            fn small_expm1<const FUSED: bool>(rest: $float) -> $float {
-                let tail = polynomial::<FUSED, _>(rest, constants::EXPM1);
-                fused::<FUSED>(rest * rest, tail, rest)
+            fn small_expm1<V: Lanes<$float, $bits>>(rest: V) -> V {
+                let tail = polynomial(rest, constants::EXPM1);
+                (rest * rest).fused(tail, rest)
             }
 
             /// e to the power x.
             #[inline(always)]
-            pub(crate) fn exp<const FUSED: bool>(x: $float) -> $float {
+            pub(crate) fn exp<V: Lanes<$float, $bits>>(x: V) -> V {
                 // Beyond these the result is infinite or zero.
-                let x = at_least(at_most(x, constants::EXP_MOST), constants::EXP_LEAST);
-                let (twice, rest) = reduced::<FUSED>(x, 1.0, 2.0 * BIAS);
-                // Two to the power k in two factors, each half of the exponent: alone it may lie beyond the normal numbers.
-                let half = |twice: $bits| $float::from_bits((twice << (MANTISSA - 1)) & EXPONENT);
-                let tail = polynomial::<FUSED, _>(rest, constants::EXPM1);
-                let slope = fused::<FUSED>(tail, rest, 1.0);
-                fused::<FUSED>(slope, rest, 1.0) * half(twice) * half(twice.wrapping_add(1))
+                let x = x
+                    .at_most(constants::EXP_MOST)
+                    .at_least(constants::EXP_LEAST);
+                let (twice, whole, rest) = reduced(x, 1.0, 2.0 * BIAS);
+                let tail = polynomial(rest, constants::EXPM1);
+                let slope = tail.fused(rest, V::of(1.0));
+                slope.fused(rest, V::of(1.0)).times_two_to(whole, twice)
             }
 
             /// e to the power x, less one.
             #[inline(always)]
-            pub(crate) fn expm1<const FUSED: bool>(x: $float) -> $float {
-                let bounded = at_least(at_most(x, constants::EXP_MOST), -constants::ONE_ABOVE);
+            pub(crate) fn expm1<V: Lanes<$float, $bits>>(x: V) -> V {
+                let bounded = x
+                    .at_most(constants::EXP_MOST)
+                    .at_least(-constants::ONE_ABOVE);
                 // Half of it: the scale alone may be infinite.
-                let (exponent, rest) = reduced::<FUSED>(bounded, 1.0, BIAS - 1.0);
-                let scale = power_of_two(exponent);
-                let half = fused::<FUSED>(scale, small_expm1::<FUSED>(rest), scale - 0.5);
-                (half + half).copysign(x)
+                let (exponent, _, rest) = reduced(bounded, 1.0, BIAS - 1.0);
+                let scale: V = power_of_two(exponent);
+                let half = scale.fused(small_expm1(rest), scale - V::of(0.5));
+                (half + half).signed_as(x)
             }
 
             /// `log(1 + f) + exponent · log 2`, for `1 + f` between √½ and √2: twice the area tangent of
             /// `f / (2 + f)`, arranged so that f itself is added last.
             #[inline(always)]
-            fn log_sum<const FUSED: bool>(f: $float, exponent: $float) -> $float {
-                let s = f / (2.0 + f);
+            fn log_sum<V: Lanes<$float, $bits>>(f: V, exponent: V) -> V {
+                let s = f / (V::of(2.0) + f);
                 let square = s * s;
-                let half = 0.5 * f * f;
-                let tail = polynomial::<FUSED, _>(square, constants::LOG);
-                let tail = fused::<FUSED>(square, tail, half);
-                let low = fused::<FUSED>(s, tail, exponent * LN2_LOW) - half;
-                fused::<FUSED>(exponent, LN2_HIGH, f + low)
+                let half = V::of(0.5) * f * f;
+                let tail = polynomial(square, constants::LOG);
+                let tail = square.fused(tail, half);
+                let low = s.fused(tail, exponent * V::of(LN2_LOW)) - half;
+                exponent.fused(V::of(LN2_HIGH), f + low)
             }
 
             /// Added to an exponent, so that none is negative, those of subnormal numbers included.
@@ -137,110 +124,100 @@ macro_rules! functions {
 
             /// The exponent as a number, from bits that hold it with `LIFT` added.
             #[inline(always)]
-            fn exponent(lifted: $bits) -> $float {
+            fn exponent<V: Lanes<$float, $bits>>(lifted: V::Whole) -> V {
                 // It becomes the lowest bits of a number whose other bits are known.
                 let known = ((1 as $bits) << MANTISSA) as $float;
-                $float::from_bits((lifted >> MANTISSA) | known.to_bits()) - (known + LIFT as $float)
+                let bits = lifted.down::<MANTISSA>().or(V::Whole::of(known.to_bits()));
+                V::from_bits(bits) - V::of(known + LIFT as $float)
+            }
+
+            /// The value where x lies between `least` and infinity, elsewhere what a logarithm with its pole there gives.
+            #[inline(always)]
+            fn inside<V: Lanes<$float, $bits>>(x: V, least: $float, value: V) -> V {
+                let below = x.below(V::of(least), V::of($float::NAN), x);
+                let outside = x.equal(least, V::of($float::NEG_INFINITY), below);
+                let value = x.below(V::of($float::INFINITY), value, outside);
+                V::of(least).below(x, value, outside)
             }
 
             /// The natural logarithm.
             #[inline(always)]
-            pub(crate) fn log<const FUSED: bool>(x: $float) -> $float {
+            pub(crate) fn log<V: Lanes<$float, $bits>>(x: V) -> V {
                 const RAISED: u32 = MANTISSA + 2;
-                let small = x < $float::MIN_POSITIVE;
-                let normal = if small {
-                    x * ((1 as $bits) << RAISED) as $float
-                } else {
-                    x
-                };
-                let moved = normal.to_bits().wrapping_sub(HALF_ROOT);
-                let mantissa = $float::from_bits((moved & BELOW_POINT).wrapping_add(HALF_ROOT));
-                let lift = (if small {
-                    LIFT - $bits::from(RAISED)
-                } else {
-                    LIFT
-                }) << MANTISSA;
-                let value = log_sum::<FUSED>(mantissa - 1.0, exponent(moved.wrapping_add(lift)));
-                let outside = if x < 0.0 { $float::NAN } else { x };
-                let outside = if x == 0.0 {
-                    $float::NEG_INFINITY
-                } else {
-                    outside
-                };
-                if x > 0.0 && x < $float::INFINITY {
-                    value
-                } else {
-                    outside
-                }
+                let lift = |lift: $bits| V::of($float::from_bits(lift << MANTISSA));
+                let least = V::of($float::MIN_POSITIVE);
+                let raised = x * V::of(((1 as $bits) << RAISED) as $float);
+                let normal = x.below(least, raised, x);
+                let lift = x.below(least, lift(LIFT - $bits::from(RAISED)), lift(LIFT));
+                let moved = normal.bits().minus(V::Whole::of(HALF_ROOT));
+                let mantissa = moved
+                    .and(V::Whole::of(BELOW_POINT))
+                    .plus(V::Whole::of(HALF_ROOT));
+                let f = V::from_bits(mantissa) - V::of(1.0);
+                let value = log_sum(f, exponent(moved.plus(lift.bits())));
+                inside(x, 0.0, value)
             }
 
             /// The natural logarithm of one more than x: what rounding the sum loses goes to the mantissa.
             #[inline(always)]
-            pub(crate) fn log1p<const FUSED: bool>(x: $float) -> $float {
-                let sum = 1.0 + x;
-                let lost = x - (sum - 1.0);
-                let moved = sum.to_bits().wrapping_sub(HALF_ROOT);
-                let whole = moved & !BELOW_POINT;
-                let mantissa = $float::from_bits(sum.to_bits().wrapping_sub(whole));
+            pub(crate) fn log1p<V: Lanes<$float, $bits>>(x: V) -> V {
+                let one = V::of(1.0);
+                let sum = one + x;
+                let lost = x - (sum - one);
+                let moved = sum.bits().minus(V::Whole::of(HALF_ROOT));
+                let whole = moved.and(V::Whole::of(!BELOW_POINT));
+                let mantissa: V = V::from_bits(sum.bits().minus(whole));
                 // Where one is lost in the sum altogether, so is its scale; it must only stay a number.
-                let most = (BIAS as $bits - 1) << MANTISSA;
-                let bounded = whole.cast_signed().min(most.cast_signed()).cast_unsigned();
-                let scale = $float::from_bits(ONE.to_bits().wrapping_sub(bounded));
-                let f = fused::<FUSED>(lost, scale, mantissa - 1.0);
-                let value =
-                    log_sum::<FUSED>(f, exponent(moved.wrapping_add(LIFT << MANTISSA))).copysign(x);
-                let outside = if x < -1.0 { $float::NAN } else { x };
-                let outside = if x == -1.0 {
-                    $float::NEG_INFINITY
-                } else {
-                    outside
-                };
-                if x > -1.0 && x < $float::INFINITY {
-                    value
-                } else {
-                    outside
-                }
+                let most = V::Whole::of((BIAS as $bits - 1) << MANTISSA);
+                let scale = V::from_bits(V::Whole::of(ONE.to_bits()).minus(whole.at_most(most)));
+                let f = lost.fused(scale, mantissa - one);
+                let lifted = moved.plus(V::Whole::of(LIFT << MANTISSA));
+                inside(x, -1.0, log_sum(f, exponent(lifted)).signed_as(x))
             }
 
             /// The hyperbolic tangent: an odd polynomial around zero, further out `1 − 2 / (e^(2x) + 1)`.
             #[inline(always)]
-            pub(crate) fn tanh<const FUSED: bool>(x: $float) -> $float {
-                let magnitude = at_most(x.abs(), 0.5 * constants::ONE_ABOVE);
+            pub(crate) fn tanh<V: Lanes<$float, $bits>>(x: V) -> V {
+                let magnitude = x.magnitude().at_most(0.5 * constants::ONE_ABOVE);
+                let (exponent, _, rest) = reduced(magnitude, 0.5, BIAS);
+                let slope = polynomial(rest, constants::EXP_OF_TWICE);
+                let power = slope.fused(rest, V::of(1.0));
+                let scale: V = power_of_two(exponent);
+                let far = V::of(1.0) - V::of(2.0) / scale.fused(power, V::of(1.0));
                 let square = magnitude * magnitude;
-                let near = polynomial::<FUSED, _>(square, constants::TANH);
-                let near = fused::<FUSED>(magnitude * square, near, magnitude);
-                let (exponent, rest) = reduced::<FUSED>(magnitude, 0.5, BIAS);
-                let slope = polynomial::<FUSED, _>(rest, constants::EXP_OF_TWICE);
-                let power = fused::<FUSED>(slope, rest, 1.0);
-                let far = 1.0 - 2.0 / fused::<FUSED>(power_of_two(exponent), power, 1.0);
-                if magnitude < 0.55 { near } else { far }.copysign(x)
+                let near = polynomial(square, constants::TANH);
+                let near = (magnitude * square).fused(near, magnitude);
+                magnitude.below(V::of(0.55), near, far).signed_as(x)
             }
 
             /// The logistic function.
             #[inline(always)]
-            pub(crate) fn sigmoid<const FUSED: bool>(x: $float) -> $float {
+            pub(crate) fn sigmoid<V: Lanes<$float, $bits>>(x: V) -> V {
                 // The scale and what is divided are smaller by this than they are: then no scale is beyond the normal
                 // numbers, and only the last step rounds where the result is.
                 const SHIFT: $float = constants::SIGMOID_SHIFT;
                 const SHIFTED: $float = $float::from_bits(((BIAS + SHIFT) as $bits) << MANTISSA);
-                let x = at_least(at_most(x, constants::ONE_ABOVE), constants::EXP_LEAST);
-                let (exponent, rest) = reduced::<FUSED>(-x, 1.0, BIAS + SHIFT);
-                let scale = power_of_two(exponent);
+                let x = x
+                    .at_most(constants::ONE_ABOVE)
+                    .at_least(constants::EXP_LEAST);
+                let (exponent, _, rest) = reduced(-x, 1.0, BIAS + SHIFT);
+                let scale: V = power_of_two(exponent);
                 // The scale last: it is the part that is exact where the others are rounded.
-                SHIFTED / (fused::<FUSED>(scale, small_expm1::<FUSED>(rest), SHIFTED) + scale)
+                let shifted = V::of(SHIFTED);
+                shifted / (scale.fused(small_expm1(rest), shifted) + scale)
             }
 
             /// The error function: an odd polynomial around zero; further out its complement is the fourth power
             /// of a polynomial.
             #[inline(always)]
-            pub(crate) fn erf<const FUSED: bool>(x: $float) -> $float {
-                let magnitude = at_most(x.abs(), constants::ERF_ONE_ABOVE);
-                let near = polynomial::<FUSED, _>(magnitude * magnitude, constants::ERF_NEAR);
-                let near = fused::<FUSED>(magnitude, near, magnitude);
-                let root = polynomial::<FUSED, _>(magnitude, constants::ERFC_ROOT);
+            pub(crate) fn erf<V: Lanes<$float, $bits>>(x: V) -> V {
+                let magnitude = x.magnitude().at_most(constants::ERF_ONE_ABOVE);
+                let near = polynomial(magnitude * magnitude, constants::ERF_NEAR);
+                let near = magnitude.fused(near, magnitude);
+                let root = polynomial(magnitude, constants::ERFC_ROOT);
                 let square = root * root;
-                let far = fused::<FUSED>(-square, square, 1.0);
-                if magnitude < 1.0 { near } else { far }.copysign(x)
+                let far = (-square).fused(square, V::of(1.0));
+                magnitude.below(V::of(1.0), near, far).signed_as(x)
             }
         }
     };
