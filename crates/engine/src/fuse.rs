@@ -65,6 +65,7 @@ pub(crate) fn fuse(
     let mut needed = kept.clone();
     needed.extend(pairs.iter().map(|(_, source)| *source));
     drop_dead(&mut statements, &needed);
+    statements.iter_mut().for_each(reduce_nothing);
     test_rectified(&mut statements);
     inline(&mut statements, &needed);
     share(&mut statements, &mut arrays);
@@ -96,6 +97,20 @@ fn drop_dead(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
     keep.reverse();
     let mut flags = keep.into_iter();
     statements.retain(|_| flags.next().unwrap_or(true));
+}
+
+/// What combines along axes of extent one alone is element-wise.
+fn reduce_nothing(statement: &mut Statement) {
+    let rank = statement.rank;
+    let trivial = statement.extents[rank..].iter().all(|extent| *extent == 1);
+    if trivial && !statement.is_map() && statement.dense.is_none() && !statement.is_product() {
+        let first = |axis| match axis {
+            axis if axis < rank => Position::Axis(axis),
+            _ => Position::Literal(0),
+        };
+        statement.body = statement.body.at(&first);
+        statement.extents.truncate(rank);
+    }
 }
 
 /// `Z > 0` is `A > 0` where `A = max(Z, 0)`: then `Z` itself need not be kept.

@@ -283,7 +283,11 @@ impl Inspector<'_> {
         let mut report = self.kernel(kind, statements);
         let mut block = Block::default();
         for statement in statements {
-            block.push(statement.target, &statement.body);
+            let whole = statement.by_row();
+            let body = whole
+                .as_ref()
+                .map_or(&statement.body, |(whole, _)| &whole.body);
+            block.push(statement.target, body);
         }
         let weights = block.values.iter().map(|value| match value {
             Value::Operation(operation, _) => weight(*operation),

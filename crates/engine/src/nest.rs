@@ -7,6 +7,9 @@ use crate::block::{Block, Operation, Place as At, Value};
 use crate::kernels::dense::Dense;
 use crate::memory::{Home, Layout, Place};
 use crate::term::{Array, ArrayId, Combine, Statement, Term, Unary};
+use axes::{Class, collapse, order};
+
+mod axes;
 
 /// A loop nest over blocks.
 #[derive(Debug)]
@@ -153,13 +156,6 @@ impl Places<'_> {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Outer,
-    Reduced,
-    Inner,
-}
-
 /// A function of whole matrices; `None` for any other statement.
 pub(crate) fn dense(statement: &Statement, places: &Places<'_>) -> Option<Dense> {
     let function = statement.dense?;
@@ -206,15 +202,52 @@ pub(crate) fn runs_in_order(statements: &[&Statement], places: &Places<'_>) -> b
     order.iter().map(|(axis, _)| *axis).is_sorted()
 }
 
-/// The nest of statements of equal extents: element-wise ones, reductions, or both.
+/// Whether a sum over some rows together can run with element-wise statements over the same rows and columns, and with
+/// other such sums.
+pub(crate) fn joins_rows(before: &[&Statement], next: &Statement, places: &Places<'_>) -> bool {
+    let whole = next.by_row().map(|(whole, _)| whole.extents);
+    let fits = |one: &&Statement| match one.by_row() {
+        Some((other, _)) => whole.as_ref() == Some(&other.extents),
+        None => one.is_map() && whole.as_ref() == Some(&one.extents),
+    };
+    places.prefix == 1 && before.iter().all(fits)
+}
+
+/// The nest of statements of equal extents: element-wise ones, reductions, or both; or of element-wise ones and sums
+/// over some of their rows together.
 pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
+    let by_row: Vec<_> = statements.iter().map(|one| one.by_row()).collect();
+    let mixed = statements.iter().any(|one| one.is_map()) && by_row.iter().any(Option::is_some);
+    if !mixed {
+        return nest_of(statements, &vec![None; statements.len()], places);
+    }
+    let whole = statements.iter().zip(&by_row);
+    let whole: Vec<&Statement> = whole
+        .map(|(one, by_row)| by_row.as_ref().map_or(*one, |(whole, _)| whole))
+        .collect();
+    let together: Vec<_> = by_row
+        .iter()
+        .map(|one| one.as_ref().map(|(_, rows)| *rows))
+        .collect();
+    nest_of(&whole, &together, places)
+}
+
+/// The nest of statements; of sums over rows also how many of them make an element.
+fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Places<'_>) -> Nest {
     let (mut block, mut accesses, first) = block(statements, places);
     let coordinate = |value: &Value| match value {
         Value::Coordinate(axis) => Some(*axis),
         _ => None,
     };
     let fixed_axes: Vec<usize> = block.values.iter().filter_map(coordinate).collect();
-    let order = order(first, &accesses, places.prefix);
+    let maps = statements.iter().find(|one| one.is_map());
+    let (order, first) = match maps {
+        // Columns stay an axis of their own.
+        Some(map) if together.iter().any(Option::is_some) => {
+            (vec![(0, Class::Outer), (1, Class::Inner)], *map)
+        }
+        _ => (order(first, &accesses, places.prefix), first),
+    };
     let nest = collapse(first, &order, &mut accesses, &fixed_axes, places.prefix);
     let renumbered = |value: &Value| match value {
         Value::Coordinate(axis) => {
@@ -266,7 +299,8 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
         reductions: Vec::new(),
         across,
     };
-    for ((statement, value), pair) in statements.iter().zip(&block.results).zip(&pairs) {
+    let results = block.results.iter().zip(together);
+    for ((statement, (value, rows)), pair) in statements.iter().zip(results).zip(&pairs) {
         if !statement.is_map() {
             let (first, with) = match pair {
                 Some((one, other)) => (*one, Some(*other)),
@@ -278,7 +312,11 @@ pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
                 with,
                 combine: statement.combine,
                 place: places.place(statement.target),
-                rows_per_element: if across { reduced } else { reduced / inner },
+                rows_per_element: match rows {
+                    Some(rows) => *rows,
+                    None if across => reduced,
+                    None => reduced / inner,
+                },
             });
         }
     }
@@ -429,157 +467,4 @@ fn writes_directly(
                     .iter()
                     .all(|argument| !overlaps(&values[*argument]))
         })
-}
-
-/// The order of the axes and their classes.
-fn order(statement: &Statement, accesses: &[Access], prefix: usize) -> Vec<(usize, Class)> {
-    let rank = statement.rank;
-    let mut order: Vec<(usize, Class)> = (0..rank).map(|axis| (axis, Class::Outer)).collect();
-    if statement.is_map() {
-        return order;
-    }
-    let volume = |access: &Access| -> usize {
-        let axes = access.strides.iter().zip(&statement.extents);
-        axes.filter(|(stride, _)| **stride > 0)
-            .map(|(_, extent)| extent)
-            .product()
-    };
-    let contiguous = |axis: usize| -> usize {
-        let loads = accesses
-            .iter()
-            .filter(|access| access.strides.get(axis) == Some(&1));
-        loads.map(volume).sum()
-    };
-    let mut reduced: Vec<usize> = (rank..statement.extents.len()).collect();
-    if let Some(largest) = accesses.iter().max_by_key(|access| volume(access))
-        && !largest.strides.is_empty()
-    {
-        reduced.sort_by_key(|axis| std::cmp::Reverse(largest.strides[*axis]));
-    }
-    let best = reduced.iter().map(|axis| contiguous(*axis)).max();
-    // The rows of a tile restrict the outer axes or the inner one, not parts of both.
-    let whole = rank > prefix || rank == 1;
-    // A sum that goes on from strip to strip is kept in its target.
-    let goes_on = statement.splits_rows();
-    let along =
-        statement.extents[..rank].last() > Some(&1) && contiguous(rank - 1) > best.unwrap_or(0);
-    let across = rank > 0 && whole && (goes_on || along);
-    let reduced = reduced.into_iter().map(|axis| (axis, Class::Reduced));
-    if across {
-        order.pop();
-        order.extend(reduced);
-        order.push((rank - 1, Class::Inner));
-    } else {
-        order.extend(reduced);
-    }
-    order
-}
-
-struct Collapsed {
-    extents: Vec<usize>,
-    classes: Vec<Class>,
-    rows: Rows,
-    /// Where each axis of the statement went; only axes that stand alone are asked for.
-    images: Vec<Option<usize>>,
-}
-
-/// An axis of the nest while neighbours are merged.
-struct Merged {
-    extent: usize,
-    class: Class,
-    /// Whether it is one of the axes that make up the rows of tiles.
-    leads: bool,
-    alone: bool,
-    strides: Vec<Option<usize>>,
-}
-
-impl Merged {
-    /// Whether every operand walks this axis and the next as one.
-    fn continues(&self, next: &Self) -> bool {
-        let strides = self.strides.iter().zip(&next.strides);
-        let as_one = |(outer, inner): (&Option<usize>, &Option<usize>)| match (outer, inner) {
-            (Some(outer), Some(inner)) => *outer == inner * next.extent,
-            _ => true,
-        };
-        !self.alone && !next.alone && self.class == next.class && strides.into_iter().all(as_one)
-    }
-
-    fn absorb(&mut self, next: Self) {
-        self.extent *= next.extent;
-        self.leads &= next.leads;
-        self.strides = next.strides;
-    }
-}
-
-/// Drops axes of extent one and merges neighbours that every operand walks as one.
-fn collapse(
-    statement: &Statement,
-    order: &[(usize, Class)],
-    accesses: &mut [Access],
-    alone: &[usize],
-    prefix: usize,
-) -> Collapsed {
-    let mut axes: Vec<Merged> = Vec::new();
-    let mut images = vec![None; statement.extents.len()];
-    for (axis, class) in order {
-        if statement.extents[*axis] == 1 {
-            continue;
-        }
-        let next = Merged {
-            extent: statement.extents[*axis],
-            class: *class,
-            leads: *axis < prefix.min(statement.rank),
-            alone: alone.contains(axis),
-            strides: accesses
-                .iter()
-                .map(|access| access.strides.get(*axis).copied())
-                .collect(),
-        };
-        match axes.last_mut() {
-            Some(last) if last.leads == next.leads && last.continues(&next) => last.absorb(next),
-            _ => axes.push(next),
-        }
-        images[*axis] = Some(axes.len() - 1);
-    }
-    // Rows that lie one behind the other are one axis.
-    let mut row = 1;
-    if let [first, second] = &*axes
-        && first.leads
-        && first.continues(second)
-    {
-        row = second.extent;
-        if let Some(second) = axes.pop() {
-            axes[0].absorb(second);
-            axes[0].leads = true;
-        }
-    }
-    let reduces = axes.iter().any(|axis| axis.class == Class::Reduced);
-    if axes.is_empty() || (!statement.is_map() && !reduces) {
-        axes.push(Merged {
-            extent: 1,
-            class: Class::Reduced,
-            leads: false,
-            alone: false,
-            strides: vec![Some(0); accesses.len()],
-        });
-    }
-    let rows = match &*axes {
-        axes if !axes.iter().any(|axis| axis.leads) => Rows::One,
-        [.., last] if last.leads => Rows::Inner(row),
-        [outer @ .., _] => {
-            let inside = outer.iter().filter(|axis| !axis.leads);
-            Rows::Outer(inside.map(|axis| axis.extent).product())
-        }
-        [] => Rows::One,
-    };
-    for (place, access) in accesses.iter_mut().enumerate() {
-        let strides = axes.iter().map(|axis| axis.strides[place].unwrap_or(0));
-        access.strides = strides.collect();
-    }
-    Collapsed {
-        extents: axes.iter().map(|axis| axis.extent).collect(),
-        classes: axes.iter().map(|axis| axis.class).collect(),
-        rows,
-        images,
-    }
 }

@@ -115,3 +115,42 @@ fn take_apart(fused: &mut Fused, place: usize, together: usize) -> Statement {
     statement.body = Term::Load(target, axes.map(Position::Axis).collect());
     partial
 }
+
+impl Statement {
+    /// For a sum over some rows together, which reads its operands at their own rows and columns: the same over all rows
+    /// and columns, and how many rows make one of the target's. What is read and written stays, the rank says nothing.
+    pub(crate) fn by_row(&self) -> Option<(Self, usize)> {
+        let [parts, columns, together] = *self.extents else {
+            return None;
+        };
+        let split = Position::Split(0, self.rank, together);
+        let mut in_order = self.rank == 2 && self.splits_rows();
+        self.body.walk(&mut |term| match term {
+            Term::Load(_, positions) => {
+                in_order &= positions.iter().enumerate().all(|(place, position)| {
+                    *position == split && place == 0 || *position == Position::Axis(1)
+                });
+            }
+            Term::Coordinate(axis) => in_order &= *axis == 1,
+            _ => {}
+        });
+        let body = self.body.rebuild(
+            &mut |array, mut positions| {
+                for position in &mut positions {
+                    if *position == split {
+                        *position = Position::Axis(0);
+                    }
+                }
+                Term::Load(array, positions)
+            },
+            &Position::Axis,
+        );
+        let whole = Self {
+            extents: vec![parts * together, columns],
+            rank: 1,
+            body,
+            ..self.clone()
+        };
+        in_order.then_some((whole, together))
+    }
+}

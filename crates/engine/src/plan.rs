@@ -454,6 +454,11 @@ impl<T: Real> Builder<'_, T> {
 
     /// Whether a statement can run in the same loop as those before it.
     fn joins(&self, before: &[&Statement], next: &Statement, places: &Places<'_>) -> bool {
+        if nest::joins_rows(before, next, places) {
+            let own = next.by_row();
+            let next = own.as_ref().map_or(next, |(whole, _)| whole);
+            return self.stays_apart(before, next);
+        }
         let together: Vec<&Statement> = before.iter().copied().chain([next]).collect();
         let mut reductions = together.iter().filter(|one| !one.is_map());
         let rank = reductions.clone().next().map(|one| one.rank);
@@ -463,20 +468,26 @@ impl<T: Real> Builder<'_, T> {
             && next.extents == before[0].extents
             && reductions.all(|one| Some(one.rank) == rank)
             && (!maps || rank.is_none() || nest::runs_in_order(&together, places))
-            && before.iter().all(|earlier| {
-                let whole = if earlier.is_map() {
-                    next.reads_element_by_element(earlier.target)
-                } else {
-                    !next.reads().contains(&earlier.target)
-                };
-                let overwritten = self.fused.overwrites(earlier.target);
-                let kept = overwritten.is_none_or(|input| !next.body.arrays().contains(&input));
-                let replaced = self.fused.overwrites(next.target);
-                let free = replaced.is_none_or(|input| {
-                    !earlier.body.arrays().contains(&input) || earlier.reads_in_place(input)
-                });
-                whole && kept && free
-            })
+            && self.stays_apart(before, next)
+    }
+
+    /// Whether a statement, in the same loop as those before it, reads of what they write and writes of what they read only
+    /// the same element.
+    fn stays_apart(&self, before: &[&Statement], next: &Statement) -> bool {
+        before.iter().all(|earlier| {
+            let whole = if earlier.is_map() {
+                next.reads_element_by_element(earlier.target)
+            } else {
+                !next.reads().contains(&earlier.target)
+            };
+            let overwritten = self.fused.overwrites(earlier.target);
+            let kept = overwritten.is_none_or(|input| !next.body.arrays().contains(&input));
+            let replaced = self.fused.overwrites(next.target);
+            let free = replaced.is_none_or(|input| {
+                !earlier.body.arrays().contains(&input) || earlier.reads_in_place(input)
+            });
+            whole && kept && free
+        })
     }
 }
 

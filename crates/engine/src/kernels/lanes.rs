@@ -302,9 +302,12 @@ pub(super) mod wide {
                     type Output = Self;
                     #[inline(always)]
                     fn neg(self) -> Self {
-                        let sign = Bits::<N>::of(SIGN);
-                        let bits = self.bits();
-                        Self::from_bits(Bits(all!(N, bits.0[0], [x = bits.0, y = sign.0], intel::_mm512_xor_si512(x, y))))
+                        Self(all!(
+                            N,
+                            self.0[0],
+                            [x = self.0],
+                            intel::$sub(intel::$all(-0.0), x)
+                        ))
                     }
                 }
 

@@ -200,7 +200,7 @@ macro_rules! functions {
                 let x = x
                     .at_most(constants::ONE_ABOVE)
                     .at_least(constants::EXP_LEAST);
-                let (exponent, _, rest) = reduced(-x, 1.0, BIAS + SHIFT);
+                let (exponent, _, rest) = reduced(V::of(0.0) - x, 1.0, BIAS + SHIFT);
                 let scale: V = power_of_two(exponent);
                 // The scale last: it is the part that is exact where the others are rounded.
                 let shifted = V::of(SHIFTED);
