@@ -159,7 +159,7 @@ fn lent(fused: &Fused) -> Vec<ArrayId> {
 /// From so many elements on, what nobody reads soon is not worth its place in the caches.
 const LARGE: usize = 1 << 20;
 /// Elements of a whole plan that a cache may hold from one run to the next.
-const CACHED: usize = 4 << 20;
+pub(crate) const CACHED: usize = 4 << 20;
 
 /// Large results that no statement reads, and that take no input's place, of a plan that no cache holds.
 pub(crate) fn streamed(fused: &Fused, layout: &Layout) -> BTreeSet<ArrayId> {

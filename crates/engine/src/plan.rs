@@ -417,6 +417,7 @@ impl<T: Real> Builder<'_, T> {
             element: size_of::<T>(),
         };
         let mut reports = Vec::new();
+        let first = self.kernels.len();
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
@@ -448,6 +449,15 @@ impl<T: Real> Builder<'_, T> {
             reports.push(inspector.elements(&together));
             let nest = nest::nest(&together, &places);
             self.kernels.push(Kernel::Loop(Ready::new(nest)));
+        }
+        if group.strip < group.rows && self.layout.size >= memory::CACHED {
+            // The last loop that reads an array asks for what the first one reads next.
+            let mut known = BTreeSet::new();
+            for kernel in self.kernels[first..].iter_mut().rev() {
+                if let Kernel::Loop(ready) = kernel {
+                    ready.ask_ahead(&mut known);
+                }
+            }
         }
         reports
     }

@@ -1,6 +1,7 @@
 //! Runs loop nests block by block: each value of a block is computed by one kernel over elements that stay in
 //! the nearest cache. Nothing here chooses what is computed or in which order.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::aligned::Aligned;
@@ -9,9 +10,11 @@ use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::Memory;
 use super::stream;
-use crate::memory::{ALIGNMENT, Place};
-use crate::nest::{Nest, Rows};
-use crate::term::Combine;
+use super::traffic::Traffic;
+use crate::block::Value;
+use crate::memory::{ALIGNMENT, Home, Place};
+use crate::nest::{Nest, Rows, Step, Store, Varies};
+use crate::term::{ArrayId, Combine};
 
 mod gather;
 
@@ -39,6 +42,10 @@ pub(crate) struct Ready<T> {
     program: Program<T>,
     /// For each reduction what combines the rows of a block.
     reducers: Vec<Reducer<T>>,
+    /// For each store whether it is sent while the next block is computed.
+    sent: Vec<bool>,
+    /// Loads of which the rows that come next are asked for.
+    ahead: Vec<usize>,
 }
 
 /// The registers and addresses that one thread works with.
@@ -50,6 +57,10 @@ pub(crate) struct Scratch<T> {
     addresses: Vec<*mut T>,
     arguments: Vec<f64>,
     totals: Vec<Accumulator>,
+    /// Blocks that are sent to memory, by turns the first and the second half.
+    staging: Aligned<T>,
+    second: bool,
+    traffic: Traffic<T>,
 }
 
 // SAFETY: the addresses are only meaningful during a call of `run`, which sets them anew.
@@ -59,10 +70,12 @@ impl<T: Real> Scratch<T> {
     /// Room for every nest in `nests`.
     pub(crate) fn new<'a>(nests: impl Iterator<Item = &'a Ready<T>>) -> Self {
         let (mut registers, mut values, mut arguments, mut totals) = (0, 0, 0, 0);
+        let mut sent = 0;
         for ready in nests {
             registers = registers.max(ready.nest.registers);
             values = values.max(ready.nest.values.len());
             totals = totals.max(ready.reducers.len());
+            sent = sent.max(ready.sent.iter().filter(|sent| **sent).count());
             arguments = arguments.max(ready.program.most_arguments());
         }
         Self {
@@ -71,12 +84,16 @@ impl<T: Real> Scratch<T> {
             addresses: vec![std::ptr::null_mut(); values],
             arguments: vec![0.0; arguments],
             totals: vec![Accumulator::new(Combine::Sum); totals],
+            staging: Aligned::new(2 * sent * register::<T>()),
+            second: false,
+            traffic: Traffic::new(),
         }
     }
 
     /// How many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.registers.elements())
+            + size_of_val(self.staging.elements())
             + size_of_val(&*self.sources)
             + size_of_val(&*self.addresses)
             + size_of_val(&*self.arguments)
@@ -97,14 +114,41 @@ impl<T: Real> Ready<T> {
                 T::reducer(what, nest.output.across)
             })
             .collect();
+        let value = |store: &Store| &nest.values[store.value];
+        let sent = |store: &Store| {
+            // What is computed anew for each block, and by one kernel.
+            store.streams
+                && value(store).varies == Varies::Everywhere
+                && matches!(value(store).value, Value::Operation(..))
+                && value(store).direct.is_none()
+        };
+        let sent = nest.output.stores.iter().map(sent).collect();
         Self {
             nest,
             program,
             reducers,
+            sent,
+            ahead: Vec::new(),
         }
     }
 
-    /// Runs the rows `from..to`.
+    /// Has the loop ask for the rows of a large array that are read next, if it reads one that is not among `known`.
+    pub(crate) fn ask_ahead(&mut self, known: &mut BTreeSet<ArrayId>) {
+        let shared =
+            |step: &Step| step.access.dense && !matches!(step.access.place.home, Home::Strip(_));
+        for (number, step) in self.nest.values.iter().enumerate() {
+            if let Value::Load(array, _) = &step.value
+                && shared(step)
+                && matches!(self.nest.rows, Rows::Outer(_))
+                && known.insert(*array)
+            {
+                self.ahead.push(number);
+                return;
+            }
+        }
+    }
+
+    /// Runs the rows `from..to`; those that are `ahead` rows further, if any, come next.
     ///
     /// # Safety
     /// `memory` holds every element that the plan laid out, and nobody else writes what these rows touch.
@@ -113,6 +157,7 @@ impl<T: Real> Ready<T> {
         memory: Memory<'_, T>,
         from: usize,
         to: usize,
+        ahead: usize,
         scratch: &mut Scratch<T>,
     ) {
         let count = self.nest.extents.len();
@@ -123,8 +168,13 @@ impl<T: Real> Ready<T> {
             Rows::Outer(each) => rows = from * each..to * each,
             Rows::Inner(each) => columns = from * each..to * each,
         }
+        let ahead = match self.nest.rows {
+            Rows::Outer(each) => ahead * each * self.nest.extents[count - 1],
+            Rows::One | Rows::Inner(_) => 0,
+        };
         let tile = Tile {
             ready: self,
+            ahead,
             memory,
             rows,
             columns,
@@ -133,7 +183,10 @@ impl<T: Real> Ready<T> {
         };
         tile.place(scratch);
         // SAFETY: the caller's promise.
-        unsafe { tile.run(scratch) };
+        unsafe {
+            tile.run(scratch);
+            scratch.traffic.finish();
+        }
         if self.nest.output.stores.iter().any(|store| store.streams) {
             stream::finish();
         }
@@ -150,6 +203,8 @@ struct Tile<'a, T> {
     /// The first of the rows that tiles are made of.
     first: usize,
     registers: *mut T,
+    /// So many elements further, in what is dense over the nest, lies what is read next; zero if nothing is.
+    ahead: usize,
 }
 
 /// What a reduction reads: a block, that which it may be multiplied by, and how many rows make an element.
@@ -253,10 +308,31 @@ impl<T: Real> Tile<'_, T> {
         piece: Piece,
         scratch: &mut Scratch<T>,
     ) {
+        self.stage(piece, scratch);
         // SAFETY: the caller's promise.
         unsafe {
             self.execute(instructions, piece, scratch);
-            self.output(piece, &scratch.addresses, &mut scratch.totals);
+            self.output(piece, scratch);
+        }
+    }
+
+    /// Gives values that are sent to memory their places for this block, and asks for what is read later.
+    fn stage(&self, piece: Piece, scratch: &mut Scratch<T>) {
+        let ready = self.ready;
+        let stores = ready.nest.output.stores.iter().zip(&ready.sent);
+        let half = usize::from(scratch.second) * scratch.staging.elements().len() / 2;
+        let staging = scratch.staging.elements_mut().as_mut_ptr();
+        let sent = stores.filter(|(_, sent)| **sent);
+        for (number, (store, _)) in sent.enumerate() {
+            scratch.addresses[store.value] = staging.wrapping_add(half + number * register::<T>());
+        }
+        scratch.second = !scratch.second;
+        if self.ahead > 0 {
+            for load in &ready.ahead {
+                let offset = self.flat(piece) + self.ahead;
+                let from = scratch.sources[*load].wrapping_add(offset);
+                scratch.traffic.fetch(from, piece.rows * piece.width);
+            }
         }
     }
 
@@ -289,6 +365,7 @@ impl<T: Real> Tile<'_, T> {
                             *address,
                             size,
                         );
+                        scratch.traffic.turn();
                     }
                     Action::Dense if !scattered => {
                         *address = (*sources.add(value)).wrapping_add(flat);
@@ -327,7 +404,13 @@ impl<T: Real> Tile<'_, T> {
         self.ready.nest.extents.last().copied().unwrap_or(1)
     }
 
-    unsafe fn output(&self, piece: Piece, addresses: &[*mut T], totals: &mut [Accumulator]) {
+    unsafe fn output(&self, piece: Piece, scratch: &mut Scratch<T>) {
+        let Scratch {
+            addresses,
+            totals,
+            traffic,
+            ..
+        } = scratch;
         let output = &self.ready.nest.output;
         let reducers = output.reductions.iter().zip(&self.ready.reducers);
         for ((reduced, reducer), total) in reducers.zip(totals) {
@@ -348,16 +431,21 @@ impl<T: Real> Tile<'_, T> {
                 } else {
                     self.along(piece, *reducer, from, target, total);
                 }
+                traffic.turn();
             }
         }
+        // SAFETY: what is on its way lies in the other half of the staging.
+        unsafe { traffic.finish() };
         let flat = self.flat(piece);
-        for store in &output.stores {
+        for (store, sent) in output.stores.iter().zip(&self.ready.sent) {
             let to = self.address(store.place).wrapping_add(flat);
             let (from, size) = (addresses[store.value], piece.rows * piece.width);
             // SAFETY: stores are dense over the nest; a block is never stored over itself, and what is written past the
             // caches is read by no statement.
             unsafe {
-                if store.streams {
+                if *sent && Traffic::takes(to, size) {
+                    traffic.store(from, to, size);
+                } else if store.streams {
                     stream::copy(from, to, size);
                 } else {
                     std::ptr::copy(from, to, size);

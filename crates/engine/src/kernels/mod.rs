@@ -23,4 +23,5 @@ pub(crate) mod run;
 mod small;
 mod special;
 mod stream;
+mod traffic;
 mod transpose;

@@ -300,6 +300,11 @@ impl<T: Real> Arena<T> {
                     rows: start..rows.end.min(start + task.strip),
                     columns: task.part.columns.clone(),
                 };
+                let ahead = if part.rows.end < rows.end {
+                    task.strip
+                } else {
+                    0
+                };
                 for number in task.kernels.clone() {
                     // SAFETY: the layout placed everything that the kernels reach, and the schedule gives the tasks
                     // of a stage disjoint parts of their targets.
@@ -314,7 +319,7 @@ impl<T: Real> Arena<T> {
                                 );
                             }
                             Kernel::Loop(ready) => {
-                                ready.run(memory, part.rows.start, part.rows.end, loops);
+                                ready.run(memory, part.rows.start, part.rows.end, ahead, loops);
                             }
                             Kernel::Dense(dense) => dense::run(dense, memory.arena),
                         }

@@ -26,6 +26,18 @@ pub(crate) unsafe fn copy<T: Copy>(from: *const T, to: *mut T, count: usize) {
     unsafe { std::ptr::copy_nonoverlapping(from, to, count) };
 }
 
+/// Asks for the lines of elements that are read later: they come into the nearest cache but one.
+pub(crate) fn fetch<T>(from: *const T, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in 0..count * size_of::<T>() / LINE {
+        let line = from.cast::<i8>().wrapping_add(line * LINE);
+        // SAFETY: asking for a line never faults, wherever it lies.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(line) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, count);
+}
+
 /// Bytes of a line of the caches.
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;

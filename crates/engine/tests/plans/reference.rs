@@ -149,6 +149,50 @@ p = sum(Y * Y, axis=1)";
 }
 
 #[test]
+fn results_sent_past_the_caches() {
+    // Too large for any cache, with rows that fill whole lines and rows that do not.
+    for (rows, columns) in [(1_400, 1_024), (1_100, 1_301)] {
+        let text = "X[S, D]; G[S, D]\nR = X - mean(X, axis=1, keepdims=True)\nY = R * G\n\
+            r = sum(Y, axis=1)\nc = sum(Y, axis=0)";
+        let sizes = HashMap::from([("S".to_owned(), rows), ("D".to_owned(), columns)]);
+        let wanted = ["Y", "r", "c"];
+        let plan = Plan::<f64>::compile(&program(text), &sizes, &wanted, &[]).unwrap();
+        let mut plan = plan.threads(2);
+        let number = |place: usize| (place * 7919 % 1009) as f64 / 504.5 - 1.0;
+        let x: Vec<f64> = (0..rows * columns).map(number).collect();
+        let g: Vec<f64> = (0..rows * columns).map(|place| number(place + 3)).collect();
+        plan.set("X", &x).unwrap();
+        plan.set("G", &g).unwrap();
+        plan.run();
+        let (mut by_row, mut by_column) = (Vec::new(), vec![0.0; columns]);
+        let found = plan.get("Y").unwrap().chunks_exact(columns);
+        for ((x, g), found) in x.chunks(columns).zip(g.chunks(columns)).zip(found) {
+            let mean = x.iter().sum::<f64>() / columns as f64;
+            let row: Vec<f64> = x.iter().zip(g).map(|(x, g)| (x - mean) * g).collect();
+            assert!(
+                row.iter()
+                    .zip(found)
+                    .all(|(y, found)| (y - found).abs() < 1e-12)
+            );
+            by_column
+                .iter_mut()
+                .zip(&row)
+                .for_each(|(sum, y)| *sum += y);
+            by_row.push(row.iter().sum::<f64>());
+        }
+        for (name, expected) in [("r", by_row), ("c", by_column)] {
+            let found = plan.get(name).unwrap().iter().zip(&expected);
+            assert!(
+                found
+                    .into_iter()
+                    .all(|(found, sum)| (found - sum).abs() < 1e-9),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn loops_shared_with_reductions() {
     // The reduction alone would run along its own axis; together with the first statement it would not.
     let text = "
