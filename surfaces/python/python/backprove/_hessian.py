@@ -65,27 +65,52 @@ class Hessian:
                 self._dense = dict(zip(pairs, blocks, strict=True))
         return self._dense
 
-    def solve(self, vector):
+    def solve(self, vector, *, iterative: bool = False):
         """The `x` for which `H @ x` is `vector`, by a factorisation of the written-out Hessian.
 
-        Raises `numpy.linalg.LinAlgError` where the Hessian is singular.
+        With `iterative`, the Hessian is never written out: MINRES (Paige and Saunders, 1975) multiplies it by vectors until the
+        residual is small beside them; this needs SciPy. Raises `numpy.linalg.LinAlgError` where the Hessian is singular, or where
+        the iteration does not get there.
         """
         import numpy as np
 
-        if len(self._wrt) == 1 and not isinstance(vector, Mapping):
-            right = np.asarray(vector)
-            matrix = np.asarray(self.dense()).reshape(right.size, right.size)
-            return np.linalg.solve(matrix, right.ravel()).reshape(right.shape)
-        parts = [np.asarray(vector[name]) for name in self._wrt]
-        sizes = [part.size for part in parts]
-        rows = [
-            [np.asarray(self.dense()[first, second]).reshape(m, n) for second, n in zip(self._wrt, sizes, strict=True)]
-            for first, m in zip(self._wrt, sizes, strict=True)
-        ]
-        solution = np.linalg.solve(np.block(rows), np.concatenate([part.ravel() for part in parts]))
-        ends = np.cumsum(sizes)[:-1]
-        pieces = zip(self._wrt, np.split(solution, ends), parts, strict=True)
-        return {name: piece.reshape(part.shape) for name, piece, part in pieces}
+        alone = len(self._wrt) == 1 and not isinstance(vector, Mapping)
+        parts = [np.asarray(part) for part in ([vector] if alone else (vector[name] for name in self._wrt))]
+        ends = np.cumsum([part.size for part in parts])[:-1]
+
+        def apart(flat):
+            pieces = [piece.reshape(part.shape) for piece, part in zip(np.split(flat, ends), parts, strict=True)]
+            return pieces[0] if alone else dict(zip(self._wrt, pieces, strict=True))
+
+        right = np.concatenate([part.ravel() for part in parts])
+        if not iterative:
+            return apart(np.linalg.solve(self._matrix([part.size for part in parts]), right))
+        from scipy.sparse.linalg import LinearOperator, minres
+
+        def product(flat):
+            result = self @ apart(flat)
+            values = [result] if alone else [result[name] for name in self._wrt]
+            return np.concatenate([np.ravel(value) for value in values])
+
+        operator = LinearOperator((right.size, right.size), product, dtype=right.dtype)
+        precision = np.finfo(np.result_type(right, np.float32)).eps
+        solution, _ = minres(operator, right, rtol=precision, maxiter=10 * right.size)
+        residual = np.linalg.norm(product(solution) - right)
+        if not residual <= np.sqrt(precision) * np.linalg.norm(right):
+            raise np.linalg.LinAlgError(
+                f"the iteration stopped with a residual of {residual:.2g}: the Hessian is singular or badly conditioned"
+            )
+        return apart(solution)
+
+    def _matrix(self, sizes: list[int]):
+        """All elements as one matrix, by variables of these sizes."""
+        import numpy as np
+
+        dense = self.dense()
+        if not isinstance(dense, dict):
+            return np.asarray(dense).reshape(sizes[0], sizes[0])
+        blocks = iter(dense.values())
+        return np.block([[np.asarray(next(blocks)).reshape(m, n) for n in sizes] for m in sizes])
 
     def __repr__(self) -> str:
         return f"<Hessian by {', '.join(self._wrt)}>"

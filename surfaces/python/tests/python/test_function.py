@@ -97,6 +97,24 @@ def test_hessians():
     np.testing.assert_allclose(product["v"], v, rtol=1e-12)
 
 
+def test_hessians_are_solved_with_and_without_being_written_out():
+    loss = bp.compile("L = sum(log(1 + exp(X @ W + b))) + sum(W**4) + sum(b**2)", X="S M: constant", W="M K", b="K")
+    random = np.random.default_rng(4)
+    X, W, b, V = (random.standard_normal(shape) for shape in ((9, 3), (3, 2), 2, (3, 2)))
+    one = loss.hessian(X, W, b, wrt="W")
+    np.testing.assert_allclose(one @ one.solve(V), V, rtol=1e-9)
+    np.testing.assert_allclose(one.solve(V, iterative=True), one.solve(V), rtol=1e-6)
+    both, right = loss.hessian(X, W, b), {"W": V, "b": b}
+    for iterative in (False, True):
+        product = both @ both.solve(right, iterative=iterative)
+        for name, part in right.items():
+            np.testing.assert_allclose(product[name], part, rtol=1e-6)
+    flat = bp.compile("L = (v @ x)**2", v="N: constant", x="N").hessian(b, b)
+    for iterative in (False, True):
+        with pytest.raises(np.linalg.LinAlgError):
+            flat.solve(np.array([-b[1], b[0]]), iterative=iterative)
+
+
 def test_layouts_are_read_and_never_written(layer):
     X, W, b = arrays()
     expected = layer(X, W, b)
