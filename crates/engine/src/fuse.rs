@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::error::Error;
 use crate::layout::turn;
 use crate::lower::Lowered;
-use crate::share::share;
+use crate::share::{moved, share};
 use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Statement, Term};
 
 /// Statements ready to be scheduled.
@@ -161,7 +161,7 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
             place += 1;
             continue;
         }
-        let mut uses = 0;
+        let (mut uses, mut users) = (0, 0);
         let mut fits = true;
         let trivial = matches!(statement.body, Term::Load(..) | Term::Constant(_));
         for consumer in &statements[place + 1..] {
@@ -170,6 +170,7 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
                 uses += usize::from(matches!(term, Term::Load(array, _) if *array == target));
             });
             if uses > before {
+                users += 1;
                 let plain =
                     matches!(&statement.body, Term::Load(_, positions) if distinct(positions));
                 fits &= plain || !consumer.is_product();
@@ -180,7 +181,8 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
                     || statement.body.weight() <= CHEAP;
             }
         }
-        if uses == 0 || !fits || (uses > 1 && !trivial) {
+        let again = trivial || uses == 1 || is_recomputed(statement, users);
+        if uses == 0 || !fits || !again {
             place += 1;
             continue;
         }
@@ -201,6 +203,21 @@ fn inline(statements: &mut Vec<Statement>, needed: &BTreeSet<ArrayId>) {
             );
         }
     }
+}
+
+/// Whether it costs less to compute a value each time from the one array of its size that it reads, than to keep it: then that
+/// array is read instead, and nothing is written.
+fn is_recomputed(statement: &Statement, users: usize) -> bool {
+    let mut loads = BTreeSet::new();
+    statement.body.walk(&mut |term| {
+        if let Term::Load(array, positions) = term
+            && positions.len() == statement.rank
+        {
+            loads.insert(*array);
+        }
+    });
+    let work = users.saturating_sub(1) * statement.body.weight();
+    loads.len() == 1 && work < 2 * moved(statement.volume())
 }
 
 fn distinct(positions: &[Position]) -> bool {

@@ -1,5 +1,7 @@
-//! Values that cost much and that a reduction and another statement both need, such as the exponentials of a softmax:
-//! they are computed once and kept, where nothing large lies in between. Every rewrite here keeps values.
+//! Values that cost much and that several statements need: computed once and kept, or computed again by each, whichever costs less.
+//! Every rewrite here keeps values.
+
+use std::ops::Range;
 
 use crate::schedule::stands_alone;
 use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term};
@@ -16,25 +18,61 @@ struct Users {
 
 /// Gives arrays to values that are worth it.
 pub(crate) fn share(statements: &mut Vec<Statement>, arrays: &mut Vec<Array>) {
+    // Such as the exponentials of a softmax, which their sum and the quotient need strip by strip, where nothing large lies in
+    // between.
     let mut start = 0;
     while start < statements.len() {
         let barrier = statements[start..].iter().position(stands_alone);
         let end = barrier.map_or(statements.len(), |barrier| start + barrier);
-        let grown = share_between(statements, arrays, start, end);
+        let grown = share_between(statements, arrays, start..end, &|_, users| users.reduces);
         start = end + grown + 1;
     }
+    // Such as the exponentials of an activation, which the backward pass needs again: statements with a product between them do
+    // not become one loop.
+    let breaks: Vec<bool> = statements.iter().map(stands_between).collect();
+    let all = 0..statements.len();
+    share_between(statements, arrays, all, &|(extents, value), users| {
+        let (first, last) = (users.places[0], users.places[users.places.len() - 1]);
+        breaks[first..last].contains(&true) && is_kept(extents, value, users.places.len())
+    });
 }
 
-/// Shares among the statements `start..end`; how many statements were added.
+fn stands_between(statement: &Statement) -> bool {
+    statement.is_product() || statement.dense.is_some()
+}
+
+/// Elements that are still in a core's cache when they are needed again.
+const NEAR: usize = 128 * 1024;
+
+/// What it costs to write or to read an element that is near, and one that has to go to memory and back, in cheap operations: a core
+/// does about as many while the element moves (the rates are in `benches/README.md`).
+const MOVED: [usize; 2] = [2, 12];
+
+/// What it costs to write or to read an element of so many, in cheap operations.
+pub(crate) fn moved(volume: usize) -> usize {
+    MOVED[usize::from(volume > NEAR)]
+}
+
+/// Whether it costs less to keep a value, to write it once and to read it each time, than to compute it each time.
+fn is_kept(extents: &[usize], value: &Term, users: usize) -> bool {
+    moved(extents.iter().product()) * (users + 1) < value.weight() * (users - 1)
+}
+
+/// Shares those values that are worth it among the statements of a range; how many statements were added.
 fn share_between(
     statements: &mut Vec<Statement>,
     arrays: &mut Vec<Array>,
-    start: usize,
-    end: usize,
+    range: Range<usize>,
+    worth: &dyn Fn(&Key, &Users) -> bool,
 ) -> usize {
     let mut known: Vec<(Key, Users)> = Vec::new();
-    for (place, statement) in statements.iter().enumerate().take(end).skip(start) {
-        if statement.is_product() || statement.dense.is_some() {
+    for (place, statement) in statements
+        .iter()
+        .enumerate()
+        .take(range.end)
+        .skip(range.start)
+    {
+        if stands_between(statement) {
             continue;
         }
         for value in costly(&statement.body, statement.extents.len()) {
@@ -51,7 +89,7 @@ fn share_between(
             users.reduces |= !statement.is_map();
         }
     }
-    known.retain(|(_, users)| users.reduces && users.places.len() > 1);
+    known.retain(|(key, users)| users.places.len() > 1 && worth(key, users));
     let mut computed = Vec::new();
     for ((extents, value), users) in known {
         let target = ArrayId(arrays.len());

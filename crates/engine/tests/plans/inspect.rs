@@ -116,3 +116,19 @@ fn a_timed_run_computes_the_same() {
     }
     assert_eq!(plain.describe(), format!("{timed:?}"));
 }
+
+/// What a forward and a backward pass both need is kept where it stays near and costs much, and computed again elsewhere.
+#[test]
+fn values_are_kept_or_computed_again_by_what_it_costs() {
+    let text = "X[S, M]; W[N, M]; b[N]; V[K, N]\nZ = X @ W.T + b\nA = Z * erf(Z)\nU = A @ V.T\ny = (U @ V) * (erf(Z) + Z * exp(-Z * Z))";
+    let functions = |rows| {
+        let sizes = [("S", rows), ("M", 8), ("N", 96), ("K", 8)];
+        let described = plan(text, &sizes, &[]).describe();
+        (
+            described.matches("erf(").count(),
+            described.matches("Z[i, j] =").count(),
+        )
+    };
+    assert_eq!(functions(64), (1, 0));
+    assert_eq!(functions(4096), (2, 0));
+}
