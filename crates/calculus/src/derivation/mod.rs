@@ -5,6 +5,7 @@
 
 mod constrained;
 mod forward;
+mod function;
 mod gradient;
 mod order;
 mod prepare;
@@ -20,6 +21,7 @@ use crate::rules::{Level, Rule, Scope};
 
 pub use constrained::Constrained;
 pub use forward::{Forward, Partial, jacobian, tangent};
+pub(crate) use function::worked_out;
 pub use gradient::gradient;
 pub use order::{Derivative, Order, Outcome, derivative};
 

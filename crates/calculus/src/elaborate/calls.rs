@@ -13,6 +13,7 @@ use super::modules::Module;
 use super::scope::{Elaborator, Frame, Local};
 use super::suggestion;
 use super::value::{Value, broadcast};
+use crate::derivation::worked_out;
 use crate::expr::{Callee, Expr, FunctionName};
 use crate::functions;
 use crate::shape;
@@ -143,9 +144,16 @@ impl Elaborator<'_> {
             ));
         };
         let (library, name, arguments) = self.in_our_terms(library, name, arguments, span)?;
-        let Some(called) = self.meaning(library, &name) else {
+        let Some(mut called) = self.meaning(library, &name) else {
             return self.unknown_function(library, &name, function);
         };
+        if primes > 0
+            && matches!(called, Called::Tensor(_))
+            && let Some(own) = functions::find(&name)
+        {
+            // Such as a root, which is a power wherever else it is written.
+            called = Called::Elementwise(Callee::known(own));
+        }
         match called {
             Called::Elementwise(mut callee)
                 if primes > 0 && elementwise_parameters(&callee).len() == 1 =>
@@ -277,10 +285,22 @@ impl Elaborator<'_> {
         }
         let values: Vec<Value> = values.into_iter().collect::<Option<_>>()?;
         match broadcast(&values) {
-            Ok((indices, bodies)) => Some(Value {
-                indices,
-                body: Expr::call(callee, bodies),
-            }),
+            Ok((indices, bodies)) => {
+                let body = match (&callee.function, &*callee.derivatives, &*bodies) {
+                    (FunctionName::Known(function), [_, ..], [argument]) => {
+                        let order = callee.derivatives.len();
+                        let Some(body) = worked_out(function, order, argument) else {
+                            return self.not_yet(
+                                &format!("a derivative of order {order} of `{}`", callee.name()),
+                                span,
+                            );
+                        };
+                        body
+                    }
+                    _ => Expr::call(callee, bodies),
+                };
+                Some(Value { indices, body })
+            }
             Err(mismatch) => {
                 let shapes: Vec<String> = values
                     .iter()
