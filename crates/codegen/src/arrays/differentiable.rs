@@ -7,10 +7,12 @@ use std::fmt::Write;
 use backprove_calculus::{Dim, Gradient, Tensor};
 use backprove_syntax::Diagnostic;
 
+use super::definition::{Definition, body, needed};
+use super::kernels::{self, Recognised};
 use super::self_test;
 use super::spelling::Library;
 use super::writer::{Writer, described};
-use super::{Definition, Module, body, identifier, needed, with_article};
+use super::{Module, identifier, with_article};
 use crate::Options;
 
 /// A self-contained module that imports only PyTorch and defines `forward`, `backward`, the `torch.autograd.Function`
@@ -32,9 +34,16 @@ pub fn jax(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic>
 }
 
 fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<String, Diagnostic> {
-    let program = gradient.program();
-    let mut writer = Writer::new(&program, library);
-    let (module, orders) = Module::of(&mut writer, gradient)?;
+    let recognised = match library {
+        Library::Torch => kernels::recognised(gradient),
+        // What JAX compiles needs no operators.
+        _ => Recognised {
+            program: gradient.program(),
+            ..Recognised::default()
+        },
+    };
+    let mut writer = Writer::new(&recognised.program, library);
+    let (module, orders) = Module::of(&mut writer, gradient, &recognised)?;
     let passes = Passes::of(&module, gradient)?;
     let forward = passes.forward(&writer)?;
     let mut derived = passes.backward(&writer)?;

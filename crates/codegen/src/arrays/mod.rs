@@ -5,9 +5,11 @@
 //! which order.
 
 mod contraction;
+mod definition;
 mod differentiable;
 mod index;
 mod jax;
+mod kernels;
 mod linalg;
 mod matrix;
 mod numpy;
@@ -20,22 +22,20 @@ mod spelling;
 mod torch;
 mod writer;
 
-use std::collections::HashSet;
 use std::fmt::Write;
 
-use backprove_calculus::{Dim, Equation, Fact, Gradient, Node, Program, Tensor};
+use backprove_calculus::{Fact, Gradient, Program, Tensor};
 use backprove_syntax::Diagnostic;
-use backprove_syntax::tree::Expression;
 
 use crate::Options;
-use crate::formula::{Formula, reads_back};
 use crate::functions::{highest_order, primed};
 use crate::mentions;
-use crate::stable;
+use definition::{Definition, body, define, needed};
 pub use differentiable::{jax, torch};
+use kernels::Recognised;
 pub use order::numpy_derivative;
 use spelling::Library;
-use writer::{Writer, described, shape_text};
+use writer::{Writer, described};
 
 /// A self-contained module that imports only NumPy (and SciPy's special functions where it needs one) and defines
 /// `forward` and `gradient`.
@@ -46,7 +46,7 @@ use writer::{Writer, described, shape_text};
 pub fn numpy(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     let program = gradient.program();
     let mut writer = Writer::new(&program, Library::Numpy);
-    let (module, orders) = Module::of(&mut writer, gradient)?;
+    let (module, orders) = Module::of(&mut writer, gradient, &Recognised::default())?;
     let forward = module.forward(&mut writer)?;
     let backward = module.gradient(&mut writer, gradient)?;
     let test = self_test::self_test(&mut writer, gradient, &orders);
@@ -91,63 +91,6 @@ fn callables(writer: &Writer, primal: &Program, orders: &[usize]) -> Vec<String>
         .collect()
 }
 
-/// An equation in Python.
-struct Definition {
-    target: Tensor,
-    value: Expression,
-    /// Whether the value may share its memory with another array.
-    is_view: bool,
-    /// What is worked out first: name, value, axes.
-    parts: Vec<(String, Expression, Vec<Dim>)>,
-    reads: HashSet<String>,
-    sizes: HashSet<String>,
-    /// The right side in the language.
-    formula: Formula,
-}
-
-fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagnostic> {
-    let matrix = equation
-        .matrix
-        .as_ref()
-        .filter(|tree| reads_back(tree, equation, writer.program));
-    let mut value = None;
-    // A constant is written as an array of its own, and what overflows in another form than it was written.
-    let is_constant = matches!(equation.body.node(), Node::Number(_));
-    if let Some(tree) = matrix
-        && !is_constant
-        && !(matrix::exponentiates(tree) && stable::occurs(&equation.body))
-    {
-        clear(writer);
-        value = writer.matrix(tree).map(python::as_real);
-    }
-    let value = if let Some(value) = value {
-        value
-    } else {
-        clear(writer);
-        python::as_real(writer.index_form(equation)?)
-    };
-    let formula = Formula::of(equation, matrix);
-    let mut parts = std::mem::take(&mut writer.parts);
-    for (_, part, _) in &mut parts {
-        *part = writer.spelled(part, false)?;
-    }
-    Ok(Definition {
-        target: equation.target.clone(),
-        is_view: python::is_view(&value),
-        value: writer.spelled_value(&value, equation.target.rank())?,
-        parts,
-        reads: std::mem::take(&mut writer.reads),
-        sizes: std::mem::take(&mut writer.sizes),
-        formula,
-    })
-}
-
-fn clear(writer: &mut Writer) {
-    writer.parts.clear();
-    writer.reads.clear();
-    writer.sizes.clear();
-}
-
 fn nothing() -> Diagnostic {
     Diagnostic::error("nothing-to-emit", "the program defines nothing")
 }
@@ -162,11 +105,15 @@ struct Module<'a> {
 
 impl<'p> Module<'p> {
     /// What a module of gradients defines, everything named; with the highest derivative of each abstract function.
-    fn of(writer: &mut Writer, gradient: &'p Gradient) -> Result<(Self, Vec<usize>), Diagnostic> {
+    fn of(
+        writer: &mut Writer,
+        gradient: &'p Gradient,
+        recognised: &Recognised,
+    ) -> Result<(Self, Vec<usize>), Diagnostic> {
         let primal = &gradient.forward;
         let orders = name_all(writer, primal);
         let equations = writer.program.equations.iter();
-        let definitions = equations.map(|equation| define(writer, equation));
+        let definitions = equations.map(|equation| define(writer, equation, recognised));
         let module = Self {
             primal,
             definitions: definitions.collect::<Result<_, _>>()?,
@@ -407,80 +354,4 @@ fn identifier(writer: &Writer, name: &str) -> Result<String, Diagnostic> {
     found
         .map(str::to_owned)
         .ok_or_else(|| writer::unwritten(&format!("`{name}`")))
-}
-
-/// The definitions on which `targets` depend, in order.
-fn needed<'d, 'n>(
-    definitions: &'d [Definition],
-    targets: impl IntoIterator<Item = &'n str>,
-) -> Vec<&'d Definition> {
-    let mut wanted: HashSet<String> = targets.into_iter().map(str::to_owned).collect();
-    let mut needed = Vec::new();
-    for definition in definitions.iter().rev() {
-        if wanted.contains(definition.target.name()) {
-            wanted.extend(definition.reads.iter().cloned());
-            needed.push(definition);
-        }
-    }
-    needed.reverse();
-    needed
-}
-
-/// The lines of a function: sizes from shapes, then the definitions.
-fn body(
-    writer: &Writer,
-    definitions: &[&Definition],
-    inputs: &[Tensor],
-) -> Result<String, Diagnostic> {
-    let mentioned = definitions.iter().flat_map(|definition| &definition.sizes);
-    let mut text = sizes(writer, mentioned.cloned().collect(), inputs)?;
-    for definition in definitions {
-        for (name, value, dims) in &definition.parts {
-            text.push_str(&python::assignment(
-                name,
-                value,
-                &shape_text(dims, &writer.names),
-            ));
-        }
-        let name = identifier(writer, definition.target.name())?;
-        let shape = described(&definition.target, &writer.names);
-        text.push_str(&python::assignment(&name, &definition.value, &shape));
-    }
-    Ok(text)
-}
-
-/// The lines that read `wanted` sizes from the shapes of the inputs.
-fn sizes(
-    writer: &Writer,
-    mut wanted: HashSet<String>,
-    inputs: &[Tensor],
-) -> Result<String, Diagnostic> {
-    let mut text = String::new();
-    for input in inputs {
-        let tensor = identifier(writer, input.name())?;
-        let mut found: Vec<(usize, String)> = Vec::new();
-        for (axis, dim) in input.dims().iter().enumerate() {
-            if let Dim::Symbol(symbol) = dim
-                && wanted.remove(&**symbol)
-            {
-                found.push((axis, identifier(writer, symbol)?));
-            }
-        }
-        if found.len() == input.rank() && found.len() > 1 {
-            let names: Vec<String> = found.into_iter().map(|(_, name)| name).collect();
-            let _ = writeln!(text, "    {} = {tensor}.shape", names.join(", "));
-            continue;
-        }
-        for (axis, name) in found {
-            let _ = writeln!(text, "    {name} = {tensor}.shape[{axis}]");
-        }
-    }
-    match wanted.into_iter().min() {
-        None => Ok(text),
-        Some(size) => {
-            let message = format!("the size `{size}` is not the extent of any argument");
-            Err(Diagnostic::error("unknown-size", message)
-                .help(format!("declare a tensor with an axis of extent `{size}`")))
-        }
-    }
 }

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use backprove_calculus::{Derivative, Equation, Order, Outcome, Tensor, matrix};
 use backprove_syntax::{Diagnostic, format_expression};
 
+use super::definition::{Definition, body, define, needed};
+use super::kernels::Recognised;
 use super::self_test::{draw, inputs, run, stand_ins};
-use super::{
-    Definition, Module, body, callables, define, identifier, name_all, needed, returned_dict,
-};
+use super::{Module, callables, identifier, name_all, returned_dict};
 use crate::Options;
 use crate::arrays::spelling::Library;
 use crate::arrays::writer::{Writer, described, unwritten};
@@ -34,6 +34,7 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
     let mut writer = Writer::new(&program, Library::Numpy);
     let orders = name_all(&mut writer, &derivative.forward);
     let count = derivative.stage.differentiated.equations.len();
+    let plain = Recognised::default();
     let mut definitions = Vec::new();
     for (place, equation) in program.equations.iter().enumerate() {
         // What is printed as `diag(s)` between two matrices is worked out as a scaling of rows.
@@ -42,10 +43,10 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
             ..equation.clone()
         };
         if place < count {
-            definitions.push(define(&mut writer, equation)?);
+            definitions.push(define(&mut writer, equation, &plain)?);
             continue;
         }
-        let mut definition = define(&mut writer, &worked_out)?;
+        let mut definition = define(&mut writer, &worked_out, &plain)?;
         if let Some(printed) = &equation.matrix {
             definition.formula = Formula::Matrix(format_expression(printed));
         }

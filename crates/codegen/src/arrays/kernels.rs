@@ -1,0 +1,467 @@
+//! Derivatives for which PyTorch has an operator of its own, such as the derivative of GELU times a cotangent. They are
+//! recognised: what the calculus derives from the function alone is looked for in the equations of the program. No
+//! derivative stands here, only names of operators.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use backprove_calculus::{
+    Callee, Dim, Equation, Expr, FunctionName, Gradient, Index, Node, Program, Tensor, canonical,
+    derivation, elaborate_text, matrix,
+};
+
+use crate::stable;
+
+/// Element-wise functions whose derivative times a cotangent is an operator: the name in the table, the operator, its
+/// arguments: `d` for the cotangent, `x` for the argument of the function, `y` for its value, `r` for its value where that
+/// has a name, else its argument.
+const ELEMENTWISE: &[(&str, &str, &[&str])] = &[
+    ("gelu", "gelu_backward", &["d", "x"]),
+    ("tanh", "tanh_backward", &["d", "y"]),
+    ("sigmoid", "sigmoid_backward", &["d", "y"]),
+    ("relu", "threshold_backward", &["d", "r", "0"]),
+];
+
+/// An operator of PyTorch and what it is applied to.
+pub(super) struct Kernel {
+    pub operator: String,
+    pub operands: Vec<Operand>,
+}
+
+/// An argument of an operator.
+pub(super) enum Operand {
+    /// An array.
+    Array(Equation),
+    /// The type of a tensor's elements.
+    TypeOf(Tensor),
+    /// Anything else.
+    Text(String),
+}
+
+impl Operand {
+    /// The array whose element at `indices` is `body`.
+    fn array(body: Expr, indices: &[Index]) -> Self {
+        let dims = indices.iter().map(|index| index.extent().clone());
+        Self::Array(Equation {
+            target: Tensor::new("", dims.collect()),
+            indices: indices.to_vec(),
+            matrix: matrix::recover(&body, indices),
+            body,
+        })
+    }
+}
+
+/// A program whose equations are partly operators.
+#[derive(Default)]
+pub(super) struct Recognised {
+    /// The program with names for what operators compute.
+    pub program: Program,
+    /// By the name of what they define.
+    pub kernels: HashMap<String, Kernel>,
+    /// The equations that read differently now, as they were derived.
+    pub derived: HashMap<String, Equation>,
+}
+
+/// Finds the operators in a gradient's program.
+pub(super) fn recognised(gradient: &Gradient) -> Recognised {
+    let program = gradient.program();
+    let mut search = Search {
+        calls: calls(&program),
+        normalised: normalised(&program),
+        found: Recognised {
+            program: Program {
+                equations: Vec::new(),
+                ..program.clone()
+            },
+            ..Recognised::default()
+        },
+        parts: Vec::new(),
+        names: program.names(),
+    };
+    let count = gradient.forward.equations.len();
+    for (place, equation) in program.equations.iter().enumerate() {
+        if place < count {
+            search.found.program.equations.push(equation.clone());
+        } else {
+            search.equation(equation);
+        }
+    }
+    search.found
+}
+
+/// An application of a function that has an operator.
+struct Call {
+    place: usize,
+    argument: Expr,
+    value: Expr,
+    /// The free indices of both.
+    indices: Vec<Index>,
+}
+
+/// The applications of functions with operators, those that have a name first.
+fn calls(program: &Program) -> Vec<Call> {
+    let place = |callee: &Callee| {
+        let FunctionName::Known(function) = &callee.function else {
+            return None;
+        };
+        let mut known = ELEMENTWISE.iter();
+        known.position(|(name, ..)| callee.derivatives.is_empty() && *name == function.name)
+    };
+    let mut found: Vec<Call> = Vec::new();
+    for equation in &program.equations {
+        if let Node::Call(callee, arguments) = equation.body.node()
+            && let (Some(place), [argument]) = (place(callee), arguments.as_slice())
+        {
+            found.push(Call {
+                place,
+                argument: argument.clone(),
+                value: Expr::access(&equation.target, &equation.indices),
+                indices: equation.indices.clone(),
+            });
+        }
+    }
+    for equation in &program.equations {
+        equation.body.visit(&mut |part| {
+            if let Node::Call(callee, arguments) = part.node()
+                && let (Some(place), [argument]) = (place(callee), arguments.as_slice())
+            {
+                found.push(Call {
+                    place,
+                    argument: argument.clone(),
+                    value: part.clone(),
+                    indices: in_order(part, &equation.indices),
+                });
+            }
+        });
+    }
+    found
+}
+
+/// The free indices of an expression, those of `first` in its order.
+fn in_order(expr: &Expr, first: &[Index]) -> Vec<Index> {
+    let mut indices = expr.free_indices();
+    indices.sort_by_key(|index| {
+        let place = first.iter().position(|own| own == index);
+        place.unwrap_or(first.len())
+    });
+    indices
+}
+
+/// The tensors that are a softmax along one axis, and that axis.
+fn normalised(program: &Program) -> Vec<(Tensor, usize)> {
+    let equations = program.equations.iter();
+    let softmax = equations.filter_map(|equation| {
+        let mut factors = equation.body.factors();
+        let found = stable::softmax(&factors)?;
+        found.remove_from(&mut factors);
+        let [axis] = found.axes.as_slice() else {
+            return None;
+        };
+        let axis = equation.indices.iter().position(|index| index == axis)?;
+        factors.is_empty().then(|| (equation.target.clone(), axis))
+    });
+    softmax.collect()
+}
+
+/// What the calculus derives from a function of a vector: one element of the gradient.
+struct Derived {
+    gradient: Gradient,
+}
+
+/// The derivatives of the functions of `ELEMENTWISE`.
+static DERIVED: LazyLock<Vec<Option<Derived>>> = LazyLock::new(|| {
+    let functions = ELEMENTWISE.iter();
+    functions
+        .map(|(name, ..)| Derived::of(&format!("{name}(x)")))
+        .collect()
+});
+
+/// The derivative of a softmax.
+static SOFTMAX: LazyLock<Option<Derived>> = LazyLock::new(|| Derived::of("softmax(x)"));
+
+impl Derived {
+    fn of(function: &str) -> Option<Self> {
+        let program = elaborate_text(&format!("x[N]\ny = {function}")).program;
+        let gradient = derivation::gradient(&program, &program.inputs, None).ok()?;
+        Some(Self { gradient })
+    }
+
+    /// The gradient with expressions in the places of the cotangent, the argument and the value, each a function of the
+    /// position. `None` where the derivation has more steps than one.
+    fn with(&self, put: &dyn Fn(&str, &Index) -> Option<Expr>, at: &Index) -> Option<Expr> {
+        let derivation = self.gradient.derivation("x")?;
+        let program = &self.gradient.forward;
+        let seed = self.gradient.seed.as_ref()?;
+        let [own] = derivation.indices.as_slice() else {
+            return None;
+        };
+        let map = HashMap::from([(own.clone(), at.clone())]);
+        let body = resized(derivation.result(), own.extent(), at.extent()).substitute(&map);
+        let mut is_known = true;
+        let body = replaced(&body, &mut |tensor, indices| {
+            let what = match tensor.name() {
+                _ if tensor == seed => "d",
+                _ if program.inputs.contains(tensor) => "x",
+                _ if program.equations.len() == 1 => "y",
+                _ => "",
+            };
+            let found = indices.first().and_then(|index| put(what, index));
+            is_known &= found.is_some();
+            found.unwrap_or_else(Expr::zero)
+        });
+        is_known.then_some(body)
+    }
+}
+
+/// The expression with fresh binders, those of extent `from` being of extent `to`.
+fn resized(expr: &Expr, from: &Dim, to: &Dim) -> Expr {
+    let Node::Sum(bound, body) = expr.node() else {
+        return expr.map_children(|part| resized(part, from, to));
+    };
+    let fresh = bound.iter().map(|index| match index.extent() {
+        own if own == from => Index::new(index.letter(), to.clone()),
+        _ => index.fresh(),
+    });
+    let fresh: Vec<Index> = fresh.collect();
+    let map = bound.iter().cloned().zip(fresh.iter().cloned()).collect();
+    Expr::sum(&fresh, resized(&body.substitute(&map), from, to))
+}
+
+/// The expression with others in the place of accesses.
+fn replaced(expr: &Expr, put: &mut dyn FnMut(&Tensor, &[Index]) -> Expr) -> Expr {
+    match expr.node() {
+        Node::Access(tensor, at) => put(tensor, at),
+        _ => expr.map_children(|part| replaced(part, put)),
+    }
+}
+
+/// A product that an operator computes: what it is in the place of, and what is left over.
+struct Match {
+    kernel: Kernel,
+    value: Expr,
+    indices: Vec<Index>,
+    rest: Vec<Expr>,
+    /// What it would be called.
+    name: String,
+}
+
+struct Search {
+    calls: Vec<Call>,
+    normalised: Vec<(Tensor, usize)>,
+    found: Recognised,
+    /// What has got a name: the tensor, the indices of its axes, one element.
+    parts: Vec<(Tensor, Vec<Index>, Expr)>,
+    names: backprove_calculus::program::Names,
+}
+
+impl Search {
+    fn equation(&mut self, equation: &Equation) {
+        let whole = self.matched(&equation.body, &equation.indices);
+        if let Some(found) = whole
+            && found.rest.is_empty()
+            && found.indices == equation.indices
+        {
+            let name = equation.target.name().to_owned();
+            self.found.kernels.insert(name, found.kernel);
+            self.found.program.equations.push(equation.clone());
+            return;
+        }
+        let body = self.rewritten(&equation.body, &equation.indices);
+        if body == equation.body {
+            self.found.program.equations.push(equation.clone());
+            return;
+        }
+        let name = equation.target.name().to_owned();
+        self.found.derived.insert(name, equation.clone());
+        self.found.program.equations.push(Equation {
+            matrix: matrix::recover(&body, &equation.indices),
+            body,
+            ..equation.clone()
+        });
+    }
+
+    /// The expression with names for what operators compute.
+    fn rewritten(&mut self, expr: &Expr, indices: &[Index]) -> Expr {
+        let Node::Product(_) = expr.node() else {
+            return expr.map_children(|part| self.rewritten(part, indices));
+        };
+        let Some(found) = self.matched(expr, indices) else {
+            return expr.map_children(|part| self.rewritten(part, indices));
+        };
+        let part = self.named(found.kernel, &found.value, &found.indices, &found.name);
+        let factors: Vec<Expr> = std::iter::once(part).chain(found.rest).collect();
+        let expr = Expr::product(factors);
+        match expr.node() {
+            Node::Product(_) => self.rewritten(&expr, indices),
+            _ => expr,
+        }
+    }
+
+    /// An element of the part, which gets a name where it has none.
+    fn named(&mut self, kernel: Kernel, value: &Expr, indices: &[Index], name: &str) -> Expr {
+        for (tensor, own, known) in &self.parts {
+            if let Some(map) = canonical::matches(known, value, own)
+                && let Some(at) = own
+                    .iter()
+                    .map(|index| map.get(index).cloned())
+                    .collect::<Option<Vec<_>>>()
+            {
+                return Expr::access(tensor, &at);
+            }
+        }
+        let dims: Vec<Dim> = indices.iter().map(|index| index.extent().clone()).collect();
+        let name = self.names.take(name);
+        let target = Tensor::new(name.as_str(), dims);
+        self.parts
+            .push((target.clone(), indices.to_vec(), value.clone()));
+        self.found.kernels.insert(name, kernel);
+        self.found.program.equations.push(Equation {
+            target: target.clone(),
+            indices: indices.to_vec(),
+            body: value.clone(),
+            matrix: None,
+        });
+        Expr::access(&target, indices)
+    }
+
+    fn matched(&self, expr: &Expr, indices: &[Index]) -> Option<Match> {
+        let Node::Product(factors) = expr.node() else {
+            return None;
+        };
+        let softmax = || {
+            self.normalised
+                .iter()
+                .find_map(|(tensor, axis)| softmax_backward(factors, tensor, *axis))
+        };
+        let elementwise = || {
+            self.calls
+                .iter()
+                .find_map(|call| elementwise_backward(expr, call, indices))
+        };
+        elementwise().or_else(softmax)
+    }
+}
+
+/// The derivative of an element-wise function times the other factors with its indices.
+fn elementwise_backward(expr: &Expr, call: &Call, first: &[Index]) -> Option<Match> {
+    let (function, operator, arguments) = ELEMENTWISE[call.place];
+    let index = Index::new("k", Dim::symbol("N"));
+    let derived = DERIVED[call.place].as_ref()?;
+    let put = |what: &str, _: &Index| match what {
+        "d" => Some(Expr::one()),
+        "x" => Some(call.argument.clone()),
+        "y" => Some(call.value.clone()),
+        _ => None,
+    };
+    let pattern = derived.with(&put, &index)?;
+    let (map, left) = canonical::matches_factors(&pattern, expr, &call.indices)?;
+    let mut indices: Vec<Index> = Vec::new();
+    for index in &call.indices {
+        indices.push(map.get(index).unwrap_or(index).clone());
+    }
+    if first.len() == indices.len() && first.iter().all(|index| indices.contains(index)) {
+        indices = first.to_vec();
+    }
+    let is_within = |factor: &Expr| {
+        factor
+            .free_indices()
+            .iter()
+            .all(|index| indices.contains(index))
+    };
+    let (within, rest): (Vec<Expr>, Vec<Expr>) = left.into_iter().partition(is_within);
+    let cotangent = Expr::product(within);
+    if cotangent.free_indices().is_empty() {
+        return None;
+    }
+    let at = |own: &Expr| own.freshen().substitute(&map);
+    let is_named = matches!(call.value.node(), Node::Access(..));
+    let operands = arguments.iter().map(|argument| match *argument {
+        "d" => Operand::array(cotangent.clone(), &indices),
+        "x" => Operand::array(at(&call.argument), &indices),
+        "r" if !is_named => Operand::array(at(&call.argument), &indices),
+        "y" | "r" => Operand::array(at(&call.value), &indices),
+        text => Operand::Text(text.to_owned()),
+    });
+    Some(Match {
+        kernel: Kernel {
+            operator: format!("torch.ops.aten.{operator}"),
+            operands: operands.collect(),
+        },
+        value: Expr::product([at(&pattern), cotangent.clone()]),
+        indices: indices.clone(),
+        rest,
+        name: format!("d_{function}"),
+    })
+}
+
+/// The derivative of a softmax: its value times the difference of a cotangent and the mean of that.
+fn softmax_backward(factors: &[Expr], tensor: &Tensor, axis: usize) -> Option<Match> {
+    let mut accesses = factors.iter().filter_map(|factor| match factor.node() {
+        Node::Access(own, at) if own == tensor => Some(at),
+        _ => None,
+    });
+    let indices = accesses.next()?;
+    let index = indices.get(axis)?;
+    let distinct = (1..indices.len()).all(|place| !indices[..place].contains(&indices[place]));
+    if !distinct {
+        return None;
+    }
+    let derived = SOFTMAX.as_ref()?;
+    let value = Expr::access(tensor, indices);
+    let expr = Expr::product(factors.iter().cloned());
+    let terms = factors.iter().filter_map(|factor| match factor.node() {
+        Node::Add(terms) => Some(terms),
+        _ => None,
+    });
+    for cotangent in terms.flatten() {
+        let put = |what: &str, at: &Index| {
+            let map = HashMap::from([(index.clone(), at.clone())]);
+            match what {
+                "d" => Some(cotangent.freshen().substitute(&map)),
+                "y" => Some(value.substitute(&map)),
+                _ => None,
+            }
+        };
+        let Some(pattern) = derived.with(&put, index) else {
+            continue;
+        };
+        let Some((_, rest)) = canonical::matches_factors(&pattern, &expr, &[]) else {
+            continue;
+        };
+        let is_constant = |factor: &Expr| {
+            let free = factor.free_indices();
+            !free.contains(index) && free.iter().all(|own| indices.contains(own))
+        };
+        let (scale, rest): (Vec<Expr>, Vec<Expr>) = rest.into_iter().partition(is_constant);
+        let cotangent = Expr::product(scale.into_iter().chain([cotangent.clone()]));
+        let value_array = Operand::array(value.clone(), indices);
+        let kernel = Kernel {
+            operator: "torch.ops.aten._softmax_backward_data".to_owned(),
+            operands: vec![
+                Operand::array(cotangent, indices),
+                value_array,
+                Operand::Text(axis.to_string()),
+                Operand::TypeOf(tensor.clone()),
+            ],
+        };
+        return Some(Match {
+            kernel,
+            value: expr_without(&expr, &rest),
+            indices: indices.clone(),
+            rest,
+            name: format!("d_{}", tensor.name()),
+        });
+    }
+    None
+}
+
+/// The product without some of its factors.
+fn expr_without(expr: &Expr, rest: &[Expr]) -> Expr {
+    let mut factors = expr.factors();
+    for left in rest {
+        if let Some(place) = factors.iter().position(|factor| factor == left) {
+            factors.remove(place);
+        }
+    }
+    Expr::product(factors)
+}
