@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use backprove_calculus::{Dim, Equation, Node, Tensor};
 use backprove_syntax::Diagnostic;
-use backprove_syntax::tree::Expression;
+use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Name};
 
 use super::kernels::{Kernel, Operand, Recognised};
+use super::spelling::{Library, positional};
 use super::writer::{Writer, described, shape_text};
 use super::{identifier, matrix, python};
 use crate::formula::{Formula, reads_back};
@@ -17,6 +18,10 @@ use crate::stable;
 /// An equation in Python.
 pub(super) struct Definition {
     pub target: Tensor,
+    /// All that the line defines, in order, where that is more than the target.
+    pub targets: Vec<Option<Tensor>>,
+    /// Whether another line defines it, which is what it reads.
+    pub is_beside: bool,
     pub value: Expression,
     /// Whether the value may share its memory with another array.
     pub is_view: bool,
@@ -36,6 +41,12 @@ pub(super) fn define(
 ) -> Result<Definition, Diagnostic> {
     clear(writer);
     let name = equation.target.name();
+    let derived = recognised.derived.get(name).unwrap_or(equation);
+    let formula = Formula::of(derived, readable(writer, derived));
+    let mut beside = recognised.beside.iter();
+    if let Some((_, line)) = beside.find(|(target, _)| *target == equation.target) {
+        return Ok(Definition::beside(&equation.target, line, formula));
+    }
     let (value, is_view) = match recognised.kernels.get(name) {
         Some(kernel) => (applied(writer, kernel)?, false),
         None => {
@@ -47,14 +58,15 @@ pub(super) fn define(
             )
         }
     };
-    let derived = recognised.derived.get(name).unwrap_or(equation);
-    let formula = Formula::of(derived, readable(writer, derived));
+    let targets = recognised.kernels.get(name).map(|own| own.targets.clone());
     let mut parts = std::mem::take(&mut writer.parts);
     for (_, part, _) in &mut parts {
         *part = writer.spelled(part, false)?;
     }
     Ok(Definition {
         target: equation.target.clone(),
+        targets: targets.unwrap_or_default(),
+        is_beside: false,
         value,
         is_view,
         parts,
@@ -62,6 +74,35 @@ pub(super) fn define(
         sizes: std::mem::take(&mut writer.sizes),
         formula,
     })
+}
+
+impl Definition {
+    /// What the line of another definition defines as well.
+    pub(super) fn beside(target: &Tensor, line: &str, formula: Formula) -> Self {
+        Self {
+            target: target.clone(),
+            targets: Vec::new(),
+            is_beside: true,
+            value: python::name(target.name()),
+            is_view: false,
+            parts: Vec::new(),
+            reads: HashSet::from([line.to_owned()]),
+            sizes: HashSet::new(),
+            formula,
+        }
+    }
+
+    /// What stands on the left of its line.
+    fn left(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        if self.targets.is_empty() {
+            return identifier(writer, self.target.name());
+        }
+        let targets = self.targets.iter().map(|target| match target {
+            Some(target) => identifier(writer, target.name()),
+            None => Ok("_".to_owned()),
+        });
+        Ok(targets.collect::<Result<Vec<_>, _>>()?.join(", "))
+    }
 }
 
 /// An operator applied to its operands.
@@ -73,13 +114,43 @@ fn applied(writer: &mut Writer, kernel: &Kernel) -> Result<Expression, Diagnosti
                 let value = value(writer, equation)?;
                 writer.spelled(&value, false)?
             }
+            Operand::Tensor(tensor) => {
+                let name = tensor.name();
+                let found = writer.tensor(name);
+                found.ok_or_else(|| super::writer::unwritten(&format!("`{name}`")))?
+            }
+            Operand::Shape(dims) => {
+                let sizes = dims.iter().map(|dim| writer.size(dim));
+                python::tuple(sizes.collect())
+            }
             Operand::TypeOf(tensor) => {
                 python::name(format!("{}.dtype", identifier(writer, tensor.name())?))
             }
             Operand::Text(text) => python::name(text),
         });
     }
-    Ok(python::call(&kernel.operator, arguments))
+    match kernel.operator.strip_prefix('.') {
+        Some(operator) => Ok(method(operator, arguments)),
+        None => Ok(python::call(&kernel.operator, arguments)),
+    }
+}
+
+/// A method of the first argument. What was just multiplied or divided is nobody else's and needed for no derivative: it
+/// is changed in place.
+fn method(operator: &str, mut arguments: Vec<Expression>) -> Expression {
+    use BinaryOperator::{Divide, Multiply};
+    let receiver = arguments.remove(0);
+    let is_fresh = matches!(receiver.kind, ExpressionKind::Binary(Multiply | Divide, ..));
+    let operator = if is_fresh {
+        format!("{operator}_")
+    } else {
+        operator.to_owned()
+    };
+    Expression::made(ExpressionKind::Method {
+        receiver: Box::new(receiver),
+        method: Name::made(operator.as_str()),
+        arguments: arguments.into_iter().map(positional).collect(),
+    })
 }
 
 /// The matrix form where it means what the equation says.
@@ -90,6 +161,15 @@ fn readable<'e>(writer: &Writer, equation: &'e Equation) -> Option<&'e Expressio
 
 /// The right side in NumPy's words, from the matrix form where that will do.
 fn value(writer: &mut Writer, equation: &Equation) -> Result<Expression, Diagnostic> {
+    let value = written(writer, equation)?;
+    Ok(match writer.library {
+        // Each operation goes through memory.
+        Library::Torch => python::scalars_first(&value, &|tree| writer.is_scalar(tree)),
+        _ => value,
+    })
+}
+
+fn written(writer: &mut Writer, equation: &Equation) -> Result<Expression, Diagnostic> {
     // A constant is written as an array of its own, and what overflows in another form than it was written.
     let is_constant = matches!(equation.body.node(), Node::Number(_));
     if let Some(tree) = readable(writer, equation)
@@ -141,7 +221,7 @@ pub(super) fn body(
 ) -> Result<String, Diagnostic> {
     let mentioned = definitions.iter().flat_map(|definition| &definition.sizes);
     let mut text = sizes(writer, mentioned.cloned().collect(), inputs)?;
-    for definition in definitions {
+    for definition in definitions.iter().filter(|own| !own.is_beside) {
         for (name, value, dims) in &definition.parts {
             text.push_str(&python::assignment(
                 name,
@@ -149,8 +229,13 @@ pub(super) fn body(
                 &shape_text(dims, &writer.names),
             ));
         }
-        let name = identifier(writer, definition.target.name())?;
-        let shape = described(&definition.target, &writer.names);
+        let name = definition.left(writer)?;
+        let targets = definition.targets.iter().flatten();
+        let shapes: Vec<String> = targets.map(|own| described(own, &writer.names)).collect();
+        let shape = match shapes.as_slice() {
+            [] => described(&definition.target, &writer.names),
+            shapes => shapes.join(", "),
+        };
         text.push_str(&python::assignment(&name, &definition.value, &shape));
     }
     Ok(text)

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use backprove_calculus::{Dim, Gradient, Tensor};
 use backprove_syntax::Diagnostic;
 
+use super::cotangent::Seeded;
 use super::definition::{Definition, body, needed};
 use super::kernels::{self, Recognised};
 use super::self_test;
@@ -20,8 +21,7 @@ use crate::Options;
 ///
 /// `forward` takes the abstract functions as callables (`h`, `h_prime`), then the declared tensors in order of
 /// declaration, and returns the output, in a tuple with what `backward` reads of the forward pass where that is
-/// something. `backward` takes what it reads, then the cotangent where the output is not a scalar, and returns a tuple of the
-/// gradients. `function` takes what `forward` takes and returns the output; it can be differentiated twice. Run as
+/// something. `backward` takes what it reads, then the cotangent, and returns a tuple of the gradients. `function` takes what `forward` takes and returns the output; it can be differentiated twice. Run as
 /// a program, the module compares itself with automatic differentiation.
 pub fn torch(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     emit(gradient, options, Library::Torch)
@@ -34,23 +34,26 @@ pub fn jax(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic>
 }
 
 fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<String, Diagnostic> {
+    let seeded = Seeded::of(gradient);
+    let seed = seeded.seed.clone();
     let recognised = match library {
-        Library::Torch => kernels::recognised(gradient),
+        Library::Torch => kernels::recognised(gradient, seeded),
         // What JAX compiles needs no operators.
         _ => Recognised {
-            program: gradient.program(),
+            program: seeded.program,
+            derived: seeded.derived,
             ..Recognised::default()
         },
     };
     let mut writer = Writer::new(&recognised.program, library);
     let (module, orders) = Module::of(&mut writer, gradient, &recognised)?;
-    let passes = Passes::of(&module, gradient)?;
+    let passes = Passes::of(&module, gradient, seed)?;
     let forward = passes.forward(&writer)?;
     let mut derived = passes.backward(&writer)?;
     derived.push_str("\n\n");
     derived.push_str(&match library {
-        Library::Torch => passes.torch(&mut writer)?,
-        _ => passes.jax(&mut writer)?,
+        Library::Torch => passes.torch(&writer)?,
+        _ => passes.jax(&writer)?,
     });
     let is_alone = passes.saved.is_empty();
     let test = self_test::against_library(&mut writer, gradient, &orders, is_alone);
@@ -61,6 +64,8 @@ fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<Stri
 struct Passes<'m> {
     module: &'m Module<'m>,
     gradient: &'m Gradient,
+    /// The cotangent of the output.
+    seed: Tensor,
     output: &'m Definition,
     /// What the forward pass works out.
     forward: Vec<&'m Definition>,
@@ -75,7 +80,11 @@ struct Passes<'m> {
 }
 
 impl<'m> Passes<'m> {
-    fn of(module: &'m Module<'m>, gradient: &'m Gradient) -> Result<Self, Diagnostic> {
+    fn of(
+        module: &'m Module<'m>,
+        gradient: &'m Gradient,
+        seed: Tensor,
+    ) -> Result<Self, Diagnostic> {
         let primal = module.forward_definitions();
         let output = primal.last().ok_or_else(super::nothing)?;
         let forward = needed(primal, [output.target.name()]);
@@ -84,12 +93,18 @@ impl<'m> Passes<'m> {
         let mut wanted: HashSet<&str> = targets.map(|own| own.target.name()).collect();
         let (mut backward, mut saved) = (Vec::new(), Vec::new());
         let mut reads_output = false;
+        let is_forward = |own: &Definition| {
+            let mut forward = forward.iter();
+            forward.any(|line| own.reads.contains(line.target.name()))
+        };
         for definition in module.definitions.iter().rev() {
             if !wanted.contains(definition.target.name()) {
                 continue;
             }
             if std::ptr::eq(definition, output) {
                 reads_output = true;
+            } else if definition.is_beside && is_forward(definition) {
+                saved.push(definition);
             } else if forward.iter().any(|own| std::ptr::eq(*own, definition)) {
                 saved.push(definition);
             } else {
@@ -111,7 +126,7 @@ impl<'m> Passes<'m> {
                 dims.into_iter()
                     .any(|dim| matches!(dim, Dim::Symbol(own) if **own == **size))
             };
-            let known = read.iter().copied().chain(&gradient.seed);
+            let known = read.iter().copied().chain([&seed]);
             let saved = saved.iter().map(|definition| &definition.target);
             if !known.chain(saved).any(|tensor| has(&tensor)) {
                 read.extend(inputs.clone().find(has));
@@ -124,6 +139,7 @@ impl<'m> Passes<'m> {
         Ok(Self {
             module,
             gradient,
+            seed,
             output,
             forward,
             saved,
@@ -175,27 +191,26 @@ impl<'m> Passes<'m> {
     }
 
     fn backward(&self, writer: &Writer) -> Result<String, Diagnostic> {
-        let read = self.read.iter().copied().chain(&self.gradient.seed);
+        let read = self.read.iter().copied().chain([&self.seed]);
         let inputs: Vec<Tensor> = read.cloned().collect();
         let mut text = self.module.signature(writer, "backward", &inputs);
-        text.push_str(&super::gradient_docstring(self.gradient, &self.results));
+        text.push_str(&super::gradient_docstring(
+            self.gradient,
+            Some(&self.seed),
+            &self.results,
+        ));
         text.push_str(&body(writer, &self.backward, &inputs)?);
         let mut entries = Vec::new();
         for (_, found) in &self.results {
-            let of = found.map(|own| &own.target).or(self.gradient.seed.as_ref());
-            entries.push(match (of, writer.library) {
-                (Some(tensor), _) => identifier(writer, tensor.name())?,
-                // The output itself, by which its derivative is one.
-                (None, Library::Torch) => "torch.ones(())".to_owned(),
-                (None, _) => "jnp.ones(())".to_owned(),
-            });
+            let of = found.map_or(&self.seed, |own| &own.target);
+            entries.push(identifier(writer, of.name())?);
         }
         let _ = writeln!(text, "    return {}", tuple(&entries));
         Ok(text)
     }
 
     /// What stands for each argument of `function` in the tuple of its gradients: `None` where nothing was asked for.
-    fn gradients(&self, writer: &Writer, cotangent: &str) -> Result<[Vec<String>; 2], Diagnostic> {
+    fn gradients(&self, writer: &Writer) -> Result<[Vec<String>; 2], Diagnostic> {
         let mut names = Vec::new();
         for (variable, found) in &self.results {
             let is_input = self.gradient.forward.inputs.contains(variable);
@@ -209,21 +224,10 @@ impl<'m> Passes<'m> {
             let place = self.results.iter().position(|(own, _)| *own == input);
             entries.push(match place {
                 None => "None".to_owned(),
-                // The gradient of a scalar is that by the scalar times what comes from above.
-                Some(place) if self.gradient.seed.is_none() => {
-                    format!("{cotangent} * {}", names[place])
-                }
                 Some(place) => names[place].clone(),
             });
         }
         Ok([names, entries])
-    }
-
-    fn cotangent(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
-        match &self.gradient.seed {
-            Some(seed) => identifier(writer, seed.name()),
-            None => Ok(writer.names.fresh(&format!("d{}", self.gradient.loss))),
-        }
     }
 
     /// The sentence of `function`.
@@ -235,8 +239,8 @@ impl<'m> Passes<'m> {
         ))
     }
 
-    fn torch(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
-        let cotangent = self.cotangent(writer)?;
+    fn torch(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let cotangent = identifier(writer, self.seed.name())?;
         let arguments = self.arguments(writer)?;
         let inputs = Self::names(writer, &self.gradient.forward.inputs)?;
         let (all, returned) = (arguments.join(", "), self.returned(writer)?);
@@ -293,19 +297,32 @@ impl<'m> Passes<'m> {
         if !kept.is_empty() {
             let _ = writeln!(text, "        {} = ctx.saved_tensors", tuple(&kept));
         }
-        if !saved.is_empty() {
+        // What an operator gives beside its result, its derivative takes as it is.
+        let again: Vec<String> = self
+            .saved
+            .iter()
+            .zip(&saved)
+            .map(|(own, name)| {
+                if own.is_beside {
+                    "_".to_owned()
+                } else {
+                    name.clone()
+                }
+            })
+            .collect();
+        if again.iter().any(|name| name != "_") {
             let _ = write!(
                 text,
                 "        if torch.is_grad_enabled():\n            \
                  # To be differentiated again, what was saved must be part of the graph.\n            \
                  _, {} = forward({all})\n",
-                saved.join(", ")
+                again.join(", ")
             );
         }
-        let [names, entries] = self.gradients(writer, &cotangent)?;
+        let [names, entries] = self.gradients(writer)?;
         let mut given = self.module.functions.clone();
         given.extend(read);
-        given.extend(self.gradient.seed.as_ref().map(|_| cotangent.clone()));
+        given.push(cotangent.clone());
         let mut all_entries = vec!["None".to_owned(); self.module.functions.len()];
         all_entries.extend(entries);
         let _ = write!(
@@ -321,8 +338,8 @@ impl<'m> Passes<'m> {
         Ok(text)
     }
 
-    fn jax(&self, writer: &mut Writer) -> Result<String, Diagnostic> {
-        let cotangent = self.cotangent(writer)?;
+    fn jax(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let cotangent = identifier(writer, self.seed.name())?;
         let all = self.arguments(writer)?.join(", ");
         let count = self.module.functions.len();
         let mut text = if count == 0 {
@@ -339,17 +356,13 @@ impl<'m> Passes<'m> {
         if !functions.is_empty() {
             functions.push_str(", ");
         }
-        let [names, entries] = self.gradients(writer, &cotangent)?;
-        let last = match self.gradient.seed {
-            Some(_) => format!(", {cotangent}"),
-            None => String::new(),
-        };
+        let [names, entries] = self.gradients(writer)?;
         // What JAX keeps may come back as literals, which lack operators that arrays have.
         let _ = write!(
             text,
             "def function({all}):\n{}    return forward({all}){first}\n\n\n\
              def _forward({all}):\n    {} = forward({all})\n    return {output}, {}\n\n\n\
-             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*map(jnp.asarray, kept){last})\n    return {}\n\n\n\
+             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*map(jnp.asarray, kept), {cotangent})\n    return {}\n\n\n\
              function.defvjp(_forward, _backward)\n",
             self.promise(writer)?,
             self.returned(writer)?,

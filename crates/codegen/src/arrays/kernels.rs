@@ -10,6 +10,8 @@ use backprove_calculus::{
     derivation, elaborate_text, matrix,
 };
 
+use super::cotangent::Seeded;
+use super::fused;
 use crate::stable;
 
 /// Element-wise functions whose derivative times a cotangent is an operator: the name in the table, the operator, its
@@ -24,14 +26,22 @@ const ELEMENTWISE: &[(&str, &str, &[&str])] = &[
 
 /// An operator of PyTorch and what it is applied to.
 pub(super) struct Kernel {
+    /// A function, or a method of the first operand: `.scatter_add`.
     pub operator: String,
     pub operands: Vec<Operand>,
+    /// All that it defines, in order, where that is more than one tensor; `None` is not asked for.
+    pub targets: Vec<Option<Tensor>>,
 }
 
 /// An argument of an operator.
+#[derive(Clone)]
 pub(super) enum Operand {
     /// An array.
     Array(Equation),
+    /// A tensor as it is.
+    Tensor(Tensor),
+    /// Extents.
+    Shape(Vec<Dim>),
     /// The type of a tensor's elements.
     TypeOf(Tensor),
     /// Anything else.
@@ -40,7 +50,7 @@ pub(super) enum Operand {
 
 impl Operand {
     /// The array whose element at `indices` is `body`.
-    fn array(body: Expr, indices: &[Index]) -> Self {
+    pub(super) fn array(body: Expr, indices: &[Index]) -> Self {
         let dims = indices.iter().map(|index| index.extent().clone());
         Self::Array(Equation {
             target: Tensor::new("", dims.collect()),
@@ -58,13 +68,15 @@ pub(super) struct Recognised {
     pub program: Program,
     /// By the name of what they define.
     pub kernels: HashMap<String, Kernel>,
+    /// Tensors that an operator gives beside what it is called for, and the name of that.
+    pub beside: Vec<(Tensor, String)>,
     /// The equations that read differently now, as they were derived.
     pub derived: HashMap<String, Equation>,
 }
 
 /// Finds the operators in a gradient's program.
-pub(super) fn recognised(gradient: &Gradient) -> Recognised {
-    let program = gradient.program();
+pub(super) fn recognised(gradient: &Gradient, seeded: Seeded) -> Recognised {
+    let program = seeded.program;
     let mut search = Search {
         calls: calls(&program),
         normalised: normalised(&program),
@@ -73,6 +85,7 @@ pub(super) fn recognised(gradient: &Gradient) -> Recognised {
                 equations: Vec::new(),
                 ..program.clone()
             },
+            derived: seeded.derived,
             ..Recognised::default()
         },
         parts: Vec::new(),
@@ -86,7 +99,9 @@ pub(super) fn recognised(gradient: &Gradient) -> Recognised {
             search.equation(equation);
         }
     }
-    search.found
+    let mut found = search.found;
+    fused::fuse(gradient, &seeded.seed, &mut found);
+    found
 }
 
 /// An application of a function that has an operator.
@@ -256,6 +271,12 @@ struct Search {
 
 impl Search {
     fn equation(&mut self, equation: &Equation) {
+        if let Some(kernel) = self.scattered(equation) {
+            let name = equation.target.name().to_owned();
+            self.found.kernels.insert(name, kernel);
+            self.found.program.equations.push(equation.clone());
+            return;
+        }
         let whole = self.matched(&equation.body, &equation.indices);
         if let Some(found) = whole
             && found.rest.is_empty()
@@ -272,12 +293,64 @@ impl Search {
             return;
         }
         let name = equation.target.name().to_owned();
-        self.found.derived.insert(name, equation.clone());
+        let derived = self.found.derived.entry(name);
+        derived.or_insert_with(|| equation.clone());
         self.found.program.equations.push(Equation {
             matrix: matrix::recover(&body, &equation.indices),
             body,
             ..equation.clone()
         });
+    }
+
+    /// A sum that has ones at labels along the last axis as one of its terms: what is added there.
+    fn scattered(&self, equation: &Equation) -> Option<Kernel> {
+        let (last, others) = equation.indices.split_last()?;
+        let mut scale = equation.body.factors();
+        let place = scale
+            .iter()
+            .position(|factor| matches!(factor.node(), Node::Add(_)))?;
+        let mut terms = scale.remove(place).terms();
+        if scale.iter().any(|factor| factor.depends_on(last)) {
+            return None;
+        }
+        let labels = |term: &Expr| self.labels(&term.split_coefficient().1, equation);
+        let place = terms.iter().position(|term| labels(term).is_some())?;
+        let one_hot = terms.remove(place);
+        let labels = labels(&one_hot)?;
+        let rest = scale.iter().cloned().chain([Expr::addition(terms)]);
+        let added = scale
+            .iter()
+            .cloned()
+            .chain([Expr::number(one_hot.split_coefficient().0)]);
+        let mut at = others.to_vec();
+        at.push(Index::new(last.letter(), Dim::Literal(1)));
+        Some(Kernel {
+            operator: ".scatter_add".to_owned(),
+            operands: vec![
+                Operand::array(Expr::product(rest), &equation.indices),
+                Operand::Text(others.len().to_string()),
+                Operand::array(labels, &at),
+                Operand::array(Expr::product(added), &at),
+            ],
+            targets: Vec::new(),
+        })
+    }
+
+    /// The labels of which an expression is ones along the last axis of an equation.
+    fn labels(&self, expr: &Expr, equation: &Equation) -> Option<Expr> {
+        let last = equation.indices.last()?;
+        match expr.node() {
+            Node::Indicator(index, value) => {
+                let is_access = matches!(value.node(), Node::Access(..));
+                (index == last && is_access && !value.depends_on(last)).then(|| value.clone())
+            }
+            Node::Access(tensor, at) if *at == equation.indices => {
+                let defined = self.found.program.equation(tensor.name())?;
+                let is_choice = matches!(defined.body.node(), Node::Indicator(..));
+                is_choice.then(|| self.labels(&defined.at(at), equation))?
+            }
+            _ => None,
+        }
     }
 
     /// The expression with names for what operators compute.
@@ -386,6 +459,7 @@ fn elementwise_backward(expr: &Expr, call: &Call, first: &[Index]) -> Option<Mat
         kernel: Kernel {
             operator: format!("torch.ops.aten.{operator}"),
             operands: operands.collect(),
+            targets: Vec::new(),
         },
         value: Expr::product([at(&pattern), cotangent.clone()]),
         indices: indices.clone(),
@@ -443,6 +517,7 @@ fn softmax_backward(factors: &[Expr], tensor: &Tensor, axis: usize) -> Option<Ma
                 Operand::Text(axis.to_string()),
                 Operand::TypeOf(tensor.clone()),
             ],
+            targets: Vec::new(),
         };
         return Some(Match {
             kernel,

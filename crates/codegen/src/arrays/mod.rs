@@ -5,8 +5,10 @@
 //! which order.
 
 mod contraction;
+mod cotangent;
 mod definition;
 mod differentiable;
+mod fused;
 mod index;
 mod jax;
 mod kernels;
@@ -28,6 +30,7 @@ use backprove_calculus::{Fact, Gradient, Program, Tensor};
 use backprove_syntax::Diagnostic;
 
 use crate::Options;
+use crate::formula::Formula;
 use crate::functions::{highest_order, primed};
 use crate::mentions;
 use definition::{Definition, body, define, needed};
@@ -112,11 +115,22 @@ impl<'p> Module<'p> {
     ) -> Result<(Self, Vec<usize>), Diagnostic> {
         let primal = &gradient.forward;
         let orders = name_all(writer, primal);
+        for (tensor, _) in &recognised.beside {
+            writer.names.add(tensor.name(), tensor.name());
+        }
         let equations = writer.program.equations.iter();
         let definitions = equations.map(|equation| define(writer, equation, recognised));
+        let mut definitions = definitions.collect::<Result<Vec<_>, _>>()?;
+        for (tensor, line) in recognised.beside.iter().rev() {
+            if writer.program.tensor(tensor.name()).is_none() {
+                let formula = Formula::Matrix(String::new());
+                let beside = Definition::beside(tensor, line, formula);
+                definitions.insert(primal.equations.len(), beside);
+            }
+        }
         let module = Self {
             primal,
-            definitions: definitions.collect::<Result<_, _>>()?,
+            definitions,
             functions: callables(writer, primal, &orders),
         };
         Ok((module, orders))
@@ -247,7 +261,7 @@ impl Module<'_> {
         let needed = needed(&self.definitions, targets);
 
         let mut text = self.signature(writer, "gradient", &inputs);
-        text.push_str(&gradient_docstring(gradient, &results));
+        text.push_str(&gradient_docstring(gradient, None, &results));
         text.push_str(&body(writer, &needed, &inputs)?);
         let mut entries = Vec::new();
         for (variable, found) in &results {
@@ -279,10 +293,15 @@ impl Module<'_> {
     }
 }
 
-fn gradient_docstring(gradient: &Gradient, results: &[(&Tensor, Option<&Definition>)]) -> String {
+/// The docstring of a function of gradients; `by` is the cotangent of a scalar, where there is one.
+fn gradient_docstring(
+    gradient: &Gradient,
+    by: Option<&Tensor>,
+    results: &[(&Tensor, Option<&Definition>)],
+) -> String {
     let loss = &gradient.loss;
-    let mut text = match &gradient.seed {
-        Some(seed) => {
+    let mut text = match (&gradient.seed, by) {
+        (Some(seed), _) => {
             let output = gradient.forward.output();
             let output = output.map_or("", |equation| equation.target.name());
             format!(
@@ -290,7 +309,11 @@ fn gradient_docstring(gradient: &Gradient, results: &[(&Tensor, Option<&Definiti
                 seed.name()
             )
         }
-        None => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
+        (None, Some(by)) => format!(
+            "    \"\"\"Return the gradients of {loss}, each times {}.\n\n",
+            by.name()
+        ),
+        (None, None) => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
     };
     for (variable, found) in results {
         if let Some(definition) = found {

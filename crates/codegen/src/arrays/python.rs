@@ -187,6 +187,62 @@ pub(super) fn binary(operator: BinaryOperator, left: Expression, right: Expressi
     Expression::binary(operator, as_numbers(left), as_numbers(right))
 }
 
+/// The products and quotients of a sum, each with its scalars in front, where there are several: then arrays are gone
+/// through once for all of them.
+pub(super) fn scalars_first(
+    tree: &Expression,
+    is_scalar: &dyn Fn(&Expression) -> bool,
+) -> Expression {
+    use BinaryOperator::{Add, Divide, Multiply, Subtract};
+    match &tree.kind {
+        ExpressionKind::Unary(operator, inner) => Expression::made(ExpressionKind::Unary(
+            *operator,
+            Box::new(scalars_first(inner, is_scalar)),
+        )),
+        ExpressionKind::Binary(operator @ (Add | Subtract), left, right) => {
+            let (left, right) = (
+                scalars_first(left, is_scalar),
+                scalars_first(right, is_scalar),
+            );
+            Expression::binary(*operator, left, right)
+        }
+        ExpressionKind::Binary(Multiply | Divide, ..) => {
+            let mut factors = Vec::new();
+            let mut current = tree;
+            while let ExpressionKind::Binary(operator @ (Multiply | Divide), left, right) =
+                &current.kind
+            {
+                factors.push((*operator, &**right));
+                current = left;
+            }
+            factors.push((Multiply, current));
+            factors.reverse();
+            let (scalars, arrays): (Vec<_>, Vec<_>) = factors
+                .into_iter()
+                .partition(|(_, factor)| is_scalar(factor));
+            let first = scalars.first().map(|(operator, _)| *operator);
+            let starts = matches!(arrays.first(), Some((Multiply, _))) && first == Some(Multiply);
+            if scalars.len() < 2 || !starts {
+                return tree.clone();
+            }
+            let product = |factors: Vec<(BinaryOperator, &Expression)>| {
+                let (_, first) = factors[0];
+                factors[1..]
+                    .iter()
+                    .fold(first.clone(), |tree, (operator, factor)| {
+                        Expression::binary(*operator, tree, (*factor).clone())
+                    })
+            };
+            let arrays_first = arrays[0].1.clone();
+            let front = Expression::binary(Multiply, product(scalars), arrays_first);
+            arrays[1..].iter().fold(front, |tree, (operator, factor)| {
+                binary(*operator, tree, (*factor).clone())
+            })
+        }
+        _ => tree.clone(),
+    }
+}
+
 /// The longest line that is not broken.
 const WIDTH: usize = 88;
 
@@ -222,6 +278,10 @@ pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> Str
         return format!("{above}{line}\n");
     }
     let mut text = format!("{above}    {target} = {open}\n");
+    let together = format!("        {}\n    )\n", parts.join(", "));
+    if comma == "," && together.chars().count() <= WIDTH + 7 {
+        return text + &together;
+    }
     for part in parts {
         text.push_str("        ");
         text.push_str(&part);

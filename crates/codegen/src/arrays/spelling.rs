@@ -177,6 +177,17 @@ impl Writer<'_> {
                 ExpressionKind::Unary(*operator, Box::new(self.spelled(inner, at)?))
             }
             ExpressionKind::Binary(operator, left, right) => {
+                if self.library == Library::Torch
+                    && *operator == BinaryOperator::Add
+                    && let Some([x, w, b]) = self.affine(left, right)
+                {
+                    let (x, w, b) = (
+                        self.spelled(x, at)?,
+                        self.spelled(w, at)?,
+                        self.spelled(b, at)?,
+                    );
+                    return Ok(python::call("torch.nn.functional.linear", [x, w, b]));
+                }
                 let at = at || python::is_comparison(*operator);
                 if *operator == BinaryOperator::Multiply && self.library != Library::Numpy {
                     // A truth value times a number of Python's own would get a type of its own.

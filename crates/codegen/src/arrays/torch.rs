@@ -170,6 +170,27 @@ impl Writer<'_> {
         }
     }
 
+    /// The operands of `x @ w.T + b`, where `w` is a matrix and `b` a vector.
+    pub(super) fn affine<'t>(
+        &self,
+        left: &'t Expression,
+        right: &'t Expression,
+    ) -> Option<[&'t Expression; 3]> {
+        let rank = |tree: &Expression| match &tree.kind {
+            ExpressionKind::Name(word) => {
+                self.tensor_of(word).map(backprove_calculus::Tensor::rank)
+            }
+            _ => None,
+        };
+        let ExpressionKind::Binary(BinaryOperator::MatrixMultiply, x, turned) = &left.kind else {
+            return None;
+        };
+        let ExpressionKind::Transpose(w) = &turned.kind else {
+            return None;
+        };
+        (rank(w) == Some(2) && rank(right) == Some(1)).then_some([&**x, &**w, right])
+    }
+
     /// Functions of the table whose form depends on which arguments are numbers.
     pub(super) fn torch_function(
         &mut self,

@@ -132,6 +132,25 @@ impl<'a> Writer<'a> {
         Some(python::name(identifier))
     }
 
+    /// The tensor that an identifier stands for.
+    pub(super) fn tensor_of(&self, identifier: &str) -> Option<&'a Tensor> {
+        let targets = self.program.equations.iter().map(|own| &own.target);
+        let mut tensors = self.program.inputs.iter().chain(targets);
+        tensors.find(|tensor| self.names.get(tensor.name()) == Some(identifier))
+    }
+
+    /// Whether a tree is one number, of Python's own or a tensor without axes.
+    pub(super) fn is_scalar(&self, tree: &Expression) -> bool {
+        match &tree.kind {
+            ExpressionKind::Name(word) => {
+                self.is_number(tree) || self.tensor_of(word).is_some_and(|own| own.rank() == 0)
+            }
+            ExpressionKind::Unary(_, inner) => self.is_scalar(inner),
+            ExpressionKind::Binary(_, left, right) => self.is_scalar(left) && self.is_scalar(right),
+            _ => self.is_number(tree),
+        }
+    }
+
     /// Notes that the identifier of `symbol` stands for a size.
     pub(super) fn note_size(&mut self, symbol: &str) {
         self.size_names
