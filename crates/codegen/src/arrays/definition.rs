@@ -6,9 +6,11 @@ use std::fmt::Write;
 
 use backprove_calculus::{Dim, Equation, Node, Tensor};
 use backprove_syntax::Diagnostic;
+use backprove_syntax::format_expression;
 use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Name};
 
 use super::kernels::{Kernel, Operand, Recognised};
+use super::python::WIDTH;
 use super::spelling::{Library, positional};
 use super::writer::{Writer, described, shape_text};
 use super::{identifier, matrix, python};
@@ -89,6 +91,47 @@ impl Definition {
             reads: HashSet::from([line.to_owned()]),
             sizes: HashSet::new(),
             formula,
+        }
+    }
+
+    /// Its line, after what is worked out first.
+    pub(super) fn line(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let mut text = String::new();
+        if self.is_beside {
+            return Ok(text);
+        }
+        for (name, value, dims) in &self.parts {
+            let shape = shape_text(dims, &writer.names);
+            text.push_str(&python::assignment(name, value, &shape));
+        }
+        let name = self.left(writer)?;
+        text.push_str(&python::assignment(&name, &self.value, &self.shape(writer)));
+        Ok(text)
+    }
+
+    /// Its line where it is worked out under a condition only, and `None` else.
+    pub(super) fn line_if(&self, writer: &Writer, condition: &str) -> Result<String, Diagnostic> {
+        let name = self.left(writer)?;
+        let value = format_expression(&self.value);
+        let shape = self.shape(writer);
+        let line = format!("    {name} = {value} if {condition} else None");
+        if self.parts.is_empty() && line.chars().count() + shape.chars().count() + 4 <= WIDTH {
+            return Ok(format!("{line}  # {shape}\n"));
+        }
+        let mut text = format!("    {name} = None\n    if {condition}:\n");
+        for line in self.line(writer)?.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        Ok(text)
+    }
+
+    /// The shape of what its line defines, for a comment.
+    fn shape(&self, writer: &Writer) -> String {
+        let targets = self.targets.iter().flatten();
+        let shapes: Vec<String> = targets.map(|own| described(own, &writer.names)).collect();
+        match shapes.as_slice() {
+            [] => described(&self.target, &writer.names),
+            shapes => shapes.join(", "),
         }
     }
 
@@ -219,34 +262,21 @@ pub(super) fn body(
     definitions: &[&Definition],
     inputs: &[Tensor],
 ) -> Result<String, Diagnostic> {
-    let mentioned = definitions.iter().flat_map(|definition| &definition.sizes);
-    let mut text = sizes(writer, mentioned.cloned().collect(), inputs)?;
-    for definition in definitions.iter().filter(|own| !own.is_beside) {
-        for (name, value, dims) in &definition.parts {
-            text.push_str(&python::assignment(
-                name,
-                value,
-                &shape_text(dims, &writer.names),
-            ));
-        }
-        let name = definition.left(writer)?;
-        let targets = definition.targets.iter().flatten();
-        let shapes: Vec<String> = targets.map(|own| described(own, &writer.names)).collect();
-        let shape = match shapes.as_slice() {
-            [] => described(&definition.target, &writer.names),
-            shapes => shapes.join(", "),
-        };
-        text.push_str(&python::assignment(&name, &definition.value, &shape));
+    let mut text = sizes(writer, definitions, inputs)?;
+    for definition in definitions {
+        text.push_str(&definition.line(writer)?);
     }
     Ok(text)
 }
 
-/// The lines that read `wanted` sizes from the shapes of the inputs.
-fn sizes(
+/// The lines that read the sizes that definitions mention from the shapes of the inputs.
+pub(super) fn sizes(
     writer: &Writer,
-    mut wanted: HashSet<String>,
+    definitions: &[&Definition],
     inputs: &[Tensor],
 ) -> Result<String, Diagnostic> {
+    let mentioned = definitions.iter().flat_map(|definition| &definition.sizes);
+    let mut wanted: HashSet<String> = mentioned.cloned().collect();
     let mut text = String::new();
     for input in inputs {
         let tensor = identifier(writer, input.name())?;

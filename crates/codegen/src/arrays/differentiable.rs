@@ -8,13 +8,13 @@ use backprove_calculus::{Dim, Gradient, Tensor};
 use backprove_syntax::Diagnostic;
 
 use super::cotangent::Seeded;
-use super::definition::{Definition, body, needed};
+use super::definition::{Definition, body, needed, sizes};
 use super::kernels::{self, Recognised};
 use super::self_test;
 use super::spelling::Library;
 use super::writer::{Writer, described};
 use super::{Module, identifier, with_article};
-use crate::Options;
+use crate::{Options, mentions};
 
 /// A self-contained module that imports only PyTorch and defines `forward`, `backward`, the `torch.autograd.Function`
 /// that ties them (`Derived`), and `function`, which applies it.
@@ -193,19 +193,93 @@ impl<'m> Passes<'m> {
     fn backward(&self, writer: &Writer) -> Result<String, Diagnostic> {
         let read = self.read.iter().copied().chain([&self.seed]);
         let inputs: Vec<Tensor> = read.cloned().collect();
-        let mut text = self.module.signature(writer, "backward", &inputs);
+        let is_torch = writer.library == Library::Torch;
+        let count = self.gradient.forward.inputs.len();
+        let lines = if is_torch {
+            self.economical(writer)?
+        } else {
+            let lines = self.backward.iter().map(|own| own.line(writer));
+            lines.collect::<Result<String, _>>()?
+        };
+        let option = format!("needed={count} * (True,)");
+        let option = mentions(&lines, "needed[").then_some(option.as_str());
+        let module = self.module;
+        let mut text = module.signature_with(writer, "backward", &inputs, option);
         text.push_str(&super::gradient_docstring(
             self.gradient,
             Some(&self.seed),
             &self.results,
         ));
-        text.push_str(&body(writer, &self.backward, &inputs)?);
+        if option.is_some() {
+            // The docstring goes on.
+            let end = text.trim_end().trim_end_matches('"').trim_end().len();
+            text.truncate(end);
+            text.push_str(
+                "\n\n    Only those are worked out that `needed` asks for, by the places of the tensors.\n    \"\"\"\n",
+            );
+        }
+        text.push_str(&sizes(writer, &self.backward, &inputs)?);
+        text.push_str(&lines);
         let mut entries = Vec::new();
         for (_, found) in &self.results {
             let of = found.map_or(&self.seed, |own| &own.target);
             entries.push(identifier(writer, of.name())?);
         }
         let _ = writeln!(text, "    return {}", tuple(&entries));
+        Ok(text)
+    }
+
+    /// The lines of the backward pass for a library that runs them one by one: what is returned comes as soon as it can, only
+    /// where it is asked for, and what nothing reads any more goes.
+    fn economical(&self, writer: &Writer) -> Result<String, Diagnostic> {
+        let is_read = |own: &Definition| {
+            let mut others = self.backward.iter();
+            others.any(|other| other.reads.contains(own.target.name()))
+        };
+        let result = |own: &Definition| {
+            let mut results = self.results.iter();
+            let (variable, _) =
+                results.find(|(_, found)| found.is_some_and(|found| found.target == own.target))?;
+            Some(*variable)
+        };
+        let mut open = self.backward.clone();
+        let mut order: Vec<&Definition> = Vec::new();
+        while !open.is_empty() {
+            let is_ready = |own: &&Definition| {
+                !open
+                    .iter()
+                    .any(|other| own.reads.contains(other.target.name()))
+            };
+            let is_last = |own: &&Definition| result(own).is_some() && !is_read(own);
+            let mut ready = open.iter().copied();
+            let place = ready.position(|own| is_ready(&own) && is_last(&own));
+            order.push(open.remove(place.unwrap_or(0)));
+        }
+        let mut text = String::new();
+        for (place, own) in order.iter().enumerate() {
+            let rest = &order[place + 1..];
+            let inputs = &self.gradient.forward.inputs;
+            let variable = result(own).filter(|_| {
+                !own.is_beside && own.targets.is_empty() && !is_read(own) && self.results.len() > 1
+            });
+            let argument = variable.and_then(|own| inputs.iter().position(|input| input == own));
+            match argument {
+                Some(argument) => {
+                    text.push_str(&own.line_if(writer, &format!("needed[{argument}]"))?);
+                }
+                None => text.push_str(&own.line(writer)?),
+            }
+            let is_done = |name: &str| !rest.iter().any(|other| other.reads.contains(name));
+            let done = order[..place].iter().filter(|other| {
+                let name = other.target.name();
+                own.reads.contains(name) && is_done(name) && result(other).is_none()
+            });
+            let done: Vec<&Tensor> = done.map(|other| &other.target).collect();
+            let done = Self::names(writer, done.into_iter().filter(|own| own.rank() > 1))?;
+            if !done.is_empty() && !rest.is_empty() {
+                let _ = writeln!(text, "    del {}", done.join(", "));
+            }
+        }
         Ok(text)
     }
 
@@ -323,6 +397,12 @@ impl<'m> Passes<'m> {
         let mut given = self.module.functions.clone();
         given.extend(read);
         given.push(cotangent.clone());
+        if self.economical(writer)?.contains("needed[") {
+            given.push(match self.module.functions.len() {
+                0 => "ctx.needs_input_grad".to_owned(),
+                count => format!("ctx.needs_input_grad[{count}:]"),
+            });
+        }
         let mut all_entries = vec!["None".to_owned(); self.module.functions.len()];
         all_entries.extend(entries);
         let _ = write!(

@@ -252,10 +252,22 @@ impl<'a> LayerNorm<'a> {
                 recognised.beside.push((gradient.clone(), first.clone()));
             }
         }
-        let asked = gradients
-            .iter()
-            .map(|own| if own.is_some() { "True" } else { "False" });
-        let asked: Vec<&str> = asked.collect();
+        let inputs = &gradient.forward.inputs;
+        let asked = self
+            .arguments()
+            .into_iter()
+            .zip(&gradients)
+            .map(|(tensor, found)| {
+                let place = inputs.iter().position(|input| Some(input) == tensor);
+                match (found, place) {
+                    (None, _) => "False".to_owned(),
+                    (_, None) => "True".to_owned(),
+                    (_, Some(place)) => {
+                        format!("needed[{place}]")
+                    }
+                }
+            });
+        let asked: Vec<String> = asked.collect();
         let kernel = Kernel {
             operator: "torch.ops.aten.native_layer_norm_backward".to_owned(),
             operands: vec![

@@ -275,11 +275,22 @@ impl Module<'_> {
     }
 
     fn signature(&self, writer: &Writer, name: &str, inputs: &[Tensor]) -> String {
+        self.signature_with(writer, name, inputs, None)
+    }
+
+    /// The line that opens a function; `option` is a last parameter with its default.
+    fn signature_with(
+        &self,
+        writer: &Writer,
+        name: &str,
+        inputs: &[Tensor],
+        option: Option<&str>,
+    ) -> String {
         let tensors = inputs
             .iter()
             .filter_map(|input| writer.names.get(input.name()));
         let functions = self.functions.iter().map(String::as_str);
-        let parameters: Vec<&str> = functions.chain(tensors).collect();
+        let parameters: Vec<&str> = functions.chain(tensors).chain(option).collect();
         let line = format!("def {name}({}):\n", parameters.join(", "));
         if line.chars().count() <= 89 {
             return line;

@@ -244,7 +244,7 @@ pub(super) fn scalars_first(
 }
 
 /// The longest line that is not broken.
-const WIDTH: usize = 88;
+pub(super) const WIDTH: usize = 88;
 
 /// `target = value  # comment` at the indentation of a function's body, broken where it would be too long.
 pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> String {

@@ -68,6 +68,7 @@ const RESERVED: &[&str] = &[
     "inputs",
     "output",
     "kept",
+    "needed",
     "_at",
     "_forward",
     "_backward",

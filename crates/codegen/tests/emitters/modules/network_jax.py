@@ -26,8 +26,8 @@ def forward(X, W1, b1, W2, t):
     return L, A, Z
 
 
-def backward(X, W2, t, A, Z):
-    """Return the gradients of L.
+def backward(X, W2, t, A, Z, dL):
+    """Return the gradients of L, each times dL.
 
     dL/dW1 = (dA * (1 - A ** 2)).T @ X
     dL/db1 = sum(dA * (1 - A ** 2), axis=0)
@@ -37,7 +37,7 @@ def backward(X, W2, t, A, Z):
     C = W2.shape[0]
     T = jax.nn.one_hot(t, C, dtype=X.dtype)  # (S, C)
     P = jax.nn.softmax(Z, axis=1)  # (S, C)
-    dZ = (P - T) / S  # (S, C)
+    dZ = dL * (P - T) / S  # (S, C)
     dA = dZ @ W2  # (S, H)
     dW1 = (dA * (1 - A ** 2)).T @ X  # (H, D)
     db1 = jnp.sum(dA * (1 - A ** 2), axis=0)  # (H,)
@@ -57,8 +57,8 @@ def _forward(X, W1, b1, W2, t):
 
 
 def _backward(kept, dL):
-    dW1, db1, dW2 = backward(*map(jnp.asarray, kept))
-    return None, dL * dW1, dL * db1, dL * dW2, None
+    dW1, db1, dW2 = backward(*map(jnp.asarray, kept), dL)
+    return None, dW1, db1, dW2, None
 
 
 function.defvjp(_forward, _backward)
