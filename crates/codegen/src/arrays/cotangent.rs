@@ -75,18 +75,24 @@ fn times(factor: &Expr, expr: &Expr, gradients: &HashSet<&str>) -> Expr {
     match expr.node() {
         Node::Add(_) | Node::Sum(..) => expr.map_children(|part| times(factor, part, gradients)),
         Node::Product(factors) => {
-            let parts = factors.iter().map(|part| match mentions(part) {
-                true => times(factor, part, gradients),
-                false => part.clone(),
-            });
-            Expr::product(parts)
+            let part = |part: &Expr| {
+                if mentions(part) {
+                    times(factor, part, gradients)
+                } else {
+                    part.clone()
+                }
+            };
+            Expr::product(factors.iter().map(part))
         }
         // A choice between gradients: what decides is none.
         Node::Call(..) => {
             let mut is_first = true;
-            expr.map_children(|part| match std::mem::take(&mut is_first) {
-                true => part.clone(),
-                false => times(factor, part, gradients),
+            expr.map_children(|part| {
+                if std::mem::take(&mut is_first) {
+                    part.clone()
+                } else {
+                    times(factor, part, gradients)
+                }
             })
         }
         _ => expr.clone(),

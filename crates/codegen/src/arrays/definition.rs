@@ -12,7 +12,8 @@ use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Name};
 use super::kernels::{Kernel, Operand, Recognised};
 use super::python::WIDTH;
 use super::spelling::{Library, positional};
-use super::writer::{Writer, described, shape_text};
+use super::torch::SCALED_TEXT;
+use super::writer::{Writer, described, shape_text, unwritten};
 use super::{identifier, matrix, python};
 use crate::formula::{Formula, reads_back};
 use crate::stable;
@@ -49,16 +50,13 @@ pub(super) fn define(
     if let Some((_, line)) = beside.find(|(target, _)| *target == equation.target) {
         return Ok(Definition::beside(&equation.target, line, formula));
     }
-    let (value, is_view) = match recognised.kernels.get(name) {
-        Some(kernel) => (applied(writer, kernel)?, false),
-        None => {
-            let value = value(writer, equation)?;
-            let is_view = python::is_view(&value);
-            (
-                writer.spelled_value(&value, equation.target.rank())?,
-                is_view,
-            )
-        }
+    let (value, is_view) = if let Some(kernel) = recognised.kernels.get(name) {
+        (applied(writer, kernel)?, false)
+    } else {
+        let value = value(writer, equation)?;
+        let is_view = python::is_view(&value);
+        let value = writer.spelled_value(&value, equation.target.rank())?;
+        (value, is_view)
     };
     let targets = recognised.kernels.get(name).map(|own| own.targets.clone());
     let mut parts = std::mem::take(&mut writer.parts);
@@ -150,32 +148,40 @@ impl Definition {
 
 /// An operator applied to its operands.
 fn applied(writer: &mut Writer, kernel: &Kernel) -> Result<Expression, Diagnostic> {
-    let mut arguments = Vec::with_capacity(kernel.operands.len());
-    for operand in &kernel.operands {
-        arguments.push(match operand {
-            Operand::Array(equation) => {
-                let value = value(writer, equation)?;
-                writer.spelled(&value, false)?
-            }
-            Operand::Tensor(tensor) => {
-                let name = tensor.name();
-                let found = writer.tensor(name);
-                found.ok_or_else(|| super::writer::unwritten(&format!("`{name}`")))?
-            }
-            Operand::Shape(dims) => {
-                let sizes = dims.iter().map(|dim| writer.size(dim));
-                python::tuple(sizes.collect())
-            }
-            Operand::TypeOf(tensor) => {
-                python::name(format!("{}.dtype", identifier(writer, tensor.name())?))
-            }
-            Operand::Text(text) => python::name(text),
-        });
-    }
+    let operands = kernel.operands.iter();
+    let arguments = operands.map(|operand| argument(writer, operand));
+    let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
     match kernel.operator.strip_prefix('.') {
         Some(operator) => Ok(method(operator, arguments)),
         None => Ok(python::call(&kernel.operator, arguments)),
     }
+}
+
+fn argument(writer: &mut Writer, operand: &Operand) -> Result<Expression, Diagnostic> {
+    let tensor = |writer: &mut Writer, tensor: &Tensor| {
+        let found = writer.tensor(tensor.name());
+        found.ok_or_else(|| unwritten(&format!("`{}`", tensor.name())))
+    };
+    Ok(match operand {
+        Operand::Array(equation) => {
+            let value = value(writer, equation)?;
+            writer.spelled(&value, false)?
+        }
+        Operand::Tensor(own) => tensor(writer, own)?,
+        Operand::Scaled(own, scale) => {
+            let (own, scale) = (tensor(writer, own)?, argument(writer, scale)?);
+            writer.define("_scaled", || SCALED_TEXT.to_owned());
+            python::call("_scaled", [own, scale])
+        }
+        Operand::Shape(dims) => {
+            let sizes = dims.iter().map(|dim| writer.size(dim));
+            python::tuple(sizes.collect())
+        }
+        Operand::TypeOf(tensor) => {
+            python::name(format!("{}.dtype", identifier(writer, tensor.name())?))
+        }
+        Operand::Text(text) => python::name(text),
+    })
 }
 
 /// A method of the first argument. What was just multiplied or divided is nobody else's and needed for no derivative: it
@@ -183,7 +189,11 @@ fn applied(writer: &mut Writer, kernel: &Kernel) -> Result<Expression, Diagnosti
 fn method(operator: &str, mut arguments: Vec<Expression>) -> Expression {
     use BinaryOperator::{Divide, Multiply};
     let receiver = arguments.remove(0);
-    let is_fresh = matches!(receiver.kind, ExpressionKind::Binary(Multiply | Divide, ..));
+    let is_fresh = match &receiver.kind {
+        ExpressionKind::Binary(operator, ..) => matches!(operator, Multiply | Divide),
+        ExpressionKind::Call { function, .. } => function.text == "_scaled",
+        _ => false,
+    };
     let operator = if is_fresh {
         format!("{operator}_")
     } else {

@@ -94,8 +94,9 @@ impl<'m> Passes<'m> {
         let (mut backward, mut saved) = (Vec::new(), Vec::new());
         let mut reads_output = false;
         let is_forward = |own: &Definition| {
-            let mut forward = forward.iter();
-            forward.any(|line| own.reads.contains(line.target.name()))
+            let is_line_of = |line: &&Definition| own.reads.contains(line.target.name());
+            forward.iter().any(|line| std::ptr::eq(*line, own))
+                || own.is_beside && forward.iter().any(is_line_of)
         };
         for definition in module.definitions.iter().rev() {
             if !wanted.contains(definition.target.name()) {
@@ -103,9 +104,7 @@ impl<'m> Passes<'m> {
             }
             if std::ptr::eq(definition, output) {
                 reads_output = true;
-            } else if definition.is_beside && is_forward(definition) {
-                saved.push(definition);
-            } else if forward.iter().any(|own| std::ptr::eq(*own, definition)) {
+            } else if is_forward(definition) {
                 saved.push(definition);
             } else {
                 wanted.extend(definition.reads.iter().map(String::as_str));
@@ -229,8 +228,8 @@ impl<'m> Passes<'m> {
         Ok(text)
     }
 
-    /// The lines of the backward pass for a library that runs them one by one: what is returned comes as soon as it can, only
-    /// where it is asked for, and what nothing reads any more goes.
+    /// The lines of the backward pass for a library that runs them one by one: what is returned comes as soon as that lets
+    /// something go, only where it is asked for, and what nothing reads any more goes.
     fn economical(&self, writer: &Writer) -> Result<String, Diagnostic> {
         let is_read = |own: &Definition| {
             let mut others = self.backward.iter();
@@ -250,9 +249,15 @@ impl<'m> Passes<'m> {
                     .iter()
                     .any(|other| own.reads.contains(other.target.name()))
             };
-            let is_last = |own: &&Definition| result(own).is_some() && !is_read(own);
+            // A result that reads what could go afterwards.
+            let is_next = |own: &&Definition| {
+                let frees = |other: &&Definition| {
+                    own.reads.contains(other.target.name()) && result(other).is_none()
+                };
+                result(own).is_some() && !is_read(own) && order.iter().any(frees)
+            };
             let mut ready = open.iter().copied();
-            let place = ready.position(|own| is_ready(&own) && is_last(&own));
+            let place = ready.position(|own| is_ready(&own) && is_next(&own));
             order.push(open.remove(place.unwrap_or(0)));
         }
         let mut text = String::new();

@@ -13,6 +13,8 @@ use super::kernels::{Kernel, Operand, Recognised};
 
 /// The largest number that is looked at as what keeps a divisor from zero.
 const SMALL: f64 = 0.01;
+/// Definitions that a part may consist of.
+const MOST_BETWEEN: usize = 6;
 
 /// Writes the parts of the forward program as operators, with what the backward program has instead.
 pub(super) fn fuse(gradient: &Gradient, seed: &Tensor, recognised: &mut Recognised) {
@@ -42,7 +44,9 @@ fn cross_entropy(program: &Program, equation: &Equation) -> Option<Kernel> {
         if scores.rank() != 2 {
             continue;
         }
-        let body = written_out(program, &equation.body, &scores);
+        let Some(body) = written_out(program, &equation.body, &scores) else {
+            continue;
+        };
         for labels in &labels {
             let [z, t] = [scores.name(), labels.name()];
             let classes = match &scores.dims()[1] {
@@ -81,11 +85,6 @@ struct LayerNorm<'a> {
 
 impl<'a> LayerNorm<'a> {
     fn of(program: &'a Program, equation: &'a Equation) -> Option<Self> {
-        let is_root = |part: &Expr| matches!(part.node(), Node::Power(_, exponent) if matches!(exponent.node(), Node::Number(value) if value.to_f64().abs() == 0.5));
-        let rank = equation.target.rank();
-        if rank == 0 || !equation.body.any(&mut |part| is_root(part)) && equation.body.size() > 60 {
-            return None;
-        }
         let candidates = mentioned(program, equation);
         let last = equation.target.dims().last()?;
         let vectors = |tensor: &&Tensor| tensor.dims() == [last.clone()];
@@ -100,7 +99,9 @@ impl<'a> LayerNorm<'a> {
             if argument.dims() != equation.target.dims() {
                 continue;
             }
-            let body = written_out(program, &equation.body, argument);
+            let Some(body) = written_out(program, &equation.body, argument) else {
+                continue;
+            };
             let mut small = Vec::new();
             body.visit(&mut |part| {
                 if let Node::Number(value) = part.node()
@@ -335,10 +336,10 @@ fn between(program: &Program, body: &Expr, tensor: &Tensor) -> HashSet<String> {
     found
 }
 
-/// The expression as a function of a tensor: definitions that depend on it are put in their places.
-fn written_out(program: &Program, body: &Expr, tensor: &Tensor) -> Expr {
+/// The expression as a function of a tensor: definitions that depend on it are put in their places, as long as they are few.
+fn written_out(program: &Program, body: &Expr, tensor: &Tensor) -> Option<Expr> {
     let between = between(program, body, tensor);
-    without_unit_sums(&put(program, body, &between))
+    (between.len() <= MOST_BETWEEN).then(|| without_unit_sums(&put(program, body, &between)))
 }
 
 fn put(program: &Program, body: &Expr, between: &HashSet<String>) -> Expr {

@@ -2,7 +2,7 @@
 //! recognised: what the calculus derives from the function alone is looked for in the equations of the program. No
 //! derivative stands here, only names of operators.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use backprove_calculus::{
@@ -42,6 +42,8 @@ pub(super) enum Operand {
     Tensor(Tensor),
     /// Extents.
     Shape(Vec<Dim>),
+    /// A tensor that nothing else reads times a number.
+    Scaled(Tensor, Box<Operand>),
     /// The type of a tensor's elements.
     TypeOf(Tensor),
     /// Anything else.
@@ -90,6 +92,7 @@ pub(super) fn recognised(gradient: &Gradient, seeded: Seeded) -> Recognised {
         },
         parts: Vec::new(),
         names: program.names(),
+        temporary: temporary(gradient, &program),
     };
     let count = gradient.forward.equations.len();
     for (place, equation) in program.equations.iter().enumerate() {
@@ -176,6 +179,22 @@ fn normalised(program: &Program) -> Vec<(Tensor, usize)> {
         factors.is_empty().then(|| (equation.target.clone(), axis))
     });
     softmax.collect()
+}
+
+/// The names of what is introduced for the backward pass and read by one equation.
+fn temporary(gradient: &Gradient, program: &Program) -> HashSet<String> {
+    let introduced = gradient.introduced.iter();
+    let names = introduced.map(|equation| equation.target.name().to_owned());
+    let is_read_once = |name: &String| {
+        let reads =
+            |part: &Expr| matches!(part.node(), Node::Access(tensor, _) if tensor.name() == name);
+        let equations = program.equations.iter();
+        equations
+            .filter(|equation| equation.body.any(&mut |part| reads(part)))
+            .count()
+            == 1
+    };
+    names.filter(is_read_once).collect()
 }
 
 /// What the calculus derives from a function of a vector: one element of the gradient.
@@ -267,6 +286,8 @@ struct Search {
     /// What has got a name: the tensor, the indices of its axes, one element.
     parts: Vec<(Tensor, Vec<Index>, Expr)>,
     names: backprove_calculus::program::Names,
+    /// The softmaxes of the backward pass that one equation reads.
+    temporary: HashSet<String>,
 }
 
 impl Search {
@@ -317,7 +338,25 @@ impl Search {
         let place = terms.iter().position(|term| labels(term).is_some())?;
         let one_hot = terms.remove(place);
         let labels = labels(&one_hot)?;
-        let rest = scale.iter().cloned().chain([Expr::addition(terms)]);
+        let rest = Expr::addition(terms);
+        let base = match rest.node() {
+            // Only this reads it, so that it may be changed.
+            Node::Access(tensor, at)
+                if *at == equation.indices
+                    && self.temporary.contains(tensor.name())
+                    && scale.iter().all(|factor| factor.free_indices().is_empty())
+                    && !scale.is_empty() =>
+            {
+                Operand::Scaled(
+                    tensor.clone(),
+                    Box::new(Operand::array(Expr::product(scale.clone()), &[])),
+                )
+            }
+            _ => {
+                let factors = scale.iter().cloned().chain([rest]);
+                Operand::array(Expr::product(factors), &equation.indices)
+            }
+        };
         let added = scale
             .iter()
             .cloned()
@@ -327,7 +366,7 @@ impl Search {
         Some(Kernel {
             operator: ".scatter_add".to_owned(),
             operands: vec![
-                Operand::array(Expr::product(rest), &equation.indices),
+                base,
                 Operand::Text(others.len().to_string()),
                 Operand::array(labels, &at),
                 Operand::array(Expr::product(added), &at),

@@ -28,6 +28,18 @@ const AT_TEXT: &str = r#"def _at(x, positions, dim):
     return torch.where(inside.reshape(inside.shape + (1,) * (x.ndim - dim - 1)), taken, 0.0)
 "#;
 
+/// What goes through memory once instead of twice where it may.
+pub(super) const SCALED_TEXT: &str = r#"def _scaled(x, scale):
+    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated."""
+    if torch.is_grad_enabled():
+        return scale * x
+    try:
+        return x.mul_(scale)
+    except RuntimeError:
+        # In one tensor there is no room for a batch of numbers.
+        return scale * x
+"#;
+
 /// PyTorch's names of options.
 fn option(name: &str) -> &str {
     match name {

@@ -75,6 +75,7 @@ const RESERVED: &[&str] = &[
     "_softmax",
     "_log_softmax",
     "_logsumexp",
+    "_scaled",
     "_draw",
     "_largest_error",
 ];

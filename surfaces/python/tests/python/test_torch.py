@@ -98,6 +98,10 @@ def test_compiled():
     plain = torch.autograd.grad(module(*values).sum(), values)
     for left, right in zip(own, plain, strict=True):
         torch.testing.assert_close(left, right)
+    loss = bp.torch("L = cross_entropy(Z, t)", Z="S C", t="S: labels(C)")
+    (Z,), t = inputs([(4, 3)]), torch.tensor([0, 2, 1, 1])
+    own = torch.autograd.grad(torch.compile(loss, fullgraph=True, backend="aot_eager")(Z, t), (Z,))
+    torch.testing.assert_close(own, torch.autograd.grad(loss(Z, t), (Z,)))
 
 
 def test_functional_transforms():
@@ -146,6 +150,49 @@ def test_labels_and_traced_functions():
     module = bp.torch(masked)
     (X,) = inputs([(4, 3)])
     assert torch.autograd.gradcheck(module, (X,))
+
+
+def test_pytorchs_own_operators_are_found():
+    expected = {
+        "layer": "torch.ops.aten.gelu_backward(",
+        "softmax": "torch.ops.aten._softmax_backward_data(",
+        "layer norm": "torch.ops.aten.native_layer_norm_backward(",
+        "attention": "torch.ops.aten._softmax_backward_data(",
+        "loss": "torch.ops.aten.tanh_backward(",
+    }
+    for name, operator in expected.items():
+        assert operator in bp.torch(CASES[name][0], **CASES[name][1]).code
+    code = bp.torch("L = cross_entropy(Z, t)", Z="S C", t="S: labels(C)").code
+    assert "torch.nn.functional.cross_entropy(Z, t)" in code and "scatter_add_(" in code
+
+
+def test_what_is_changed_in_place_is_nobody_elses():
+    loss = bp.torch("L = cross_entropy(Z, t)", Z="S C", t="S: labels(C)")
+    (Z,), t = inputs([(4, 3)]), torch.tensor([0, 2, 1, 1])
+    before, value = Z.detach().clone(), loss(Z, t)
+    (own,) = torch.autograd.grad(value, (Z,), retain_graph=True)
+    torch.testing.assert_close(Z.detach(), before)
+    # Several cotangents at once, without a graph of the gradients; labels that are batched alone.
+    (many,) = torch.autograd.grad(value, (Z,), torch.tensor([1.0, -2.0], dtype=Z.dtype), is_grads_batched=True)
+    torch.testing.assert_close(many, torch.stack([own, -2 * own]))
+    labels = torch.stack([t, 2 - t])
+    gradient = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(Z.detach(), labels)
+    torch.testing.assert_close(gradient[0], own)
+    (summed,) = torch.autograd.grad(torch.func.vmap(loss, in_dims=(None, 0))(Z, labels).sum(), (Z,))
+    torch.testing.assert_close(summed, gradient.sum(0))
+
+
+def test_only_gradients_that_are_asked_for():
+    module = bp.torch(LAYER[0], **LAYER[1])
+    X, W, b = inputs([(3, 4), (5, 4), (5,)])
+    all_of_them = torch.autograd.grad(module(X, W, b).sum(), (X, W, b))
+    own = torch.autograd.grad(module(X.detach(), W, b.detach()).sum(), (W,))
+    torch.testing.assert_close(own[0], all_of_them[1])
+    norm = bp.torch(CASES["layer norm"][0], **CASES["layer norm"][1])
+    X, g, b = inputs(CASES["layer norm"][2])
+    all_of_them = torch.autograd.grad(norm(X, g, b).square().sum(), (X, g, b))
+    (own,) = torch.autograd.grad(norm(X.detach(), g, b.detach()).square().sum(), (g,))
+    torch.testing.assert_close(own, all_of_them[1])
 
 
 def test_misuse():

@@ -15,6 +15,17 @@
 import torch
 
 
+def _scaled(x, scale):
+    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated or batched."""
+    if (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch._C._functorch.is_batchedtensor(scale)
+    ):
+        return scale * x
+    return x.mul_(scale)
+
+
 def forward(X, W1, b1, W2, t):
     """Return L, a scalar, then what backward() reads: A, Z."""
     A = torch.tanh(torch.nn.functional.linear(X, W1, b1))  # (S, H)
@@ -35,7 +46,7 @@ def backward(X, W2, t, A, Z, dL, needed=5 * (True,)):
     S = X.shape[0]
     P = torch.softmax(Z, dim=1)  # (S, C)
     # dZ: (S, C)
-    dZ = (dL / S * P).scatter_add_(1, t[:, None], torch.broadcast_to(-(dL / S), (S, 1)))
+    dZ = _scaled(P, dL / S).scatter_add_(1, t[:, None], torch.broadcast_to(-(dL / S), (S, 1)))
     del P
     dW2 = dZ.T @ A if needed[3] else None  # (C, H)
     dA = dZ @ W2  # (S, H)
