@@ -124,11 +124,11 @@ impl Writer<'_> {
                 if is_number {
                     return Ok(self.torch_full(shape, value));
                 }
-                Ok(python::call("torch.broadcast_to", [value, shape]))
+                Ok(method(value, "expand", vec![shape]))
             }
             "np.broadcast_to" => {
                 let (value, shape) = (next()?, shape_tuple(next()?));
-                Ok(python::call("torch.broadcast_to", [value, shape]))
+                Ok(method(value, "expand", vec![shape]))
             }
             "np.eye" => {
                 let size = positional(next()?);

@@ -16,14 +16,14 @@ import torch
 
 
 def _scaled(x, scale):
-    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated or batched."""
-    if (
-        torch.is_grad_enabled()
-        or torch.compiler.is_compiling()
-        or torch._C._functorch.is_batchedtensor(scale)
-    ):
+    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated."""
+    if torch.is_grad_enabled():
         return scale * x
-    return x.mul_(scale)
+    try:
+        return x.mul_(scale)
+    except RuntimeError:
+        # In one tensor there is no room for a batch of numbers.
+        return scale * x
 
 
 def forward(X, W1, b1, W2, t):
@@ -46,7 +46,7 @@ def backward(X, W2, t, A, Z, dL, needed=5 * (True,)):
     S = X.shape[0]
     P = torch.softmax(Z, dim=1)  # (S, C)
     # dZ: (S, C)
-    dZ = _scaled(P, dL / S).scatter_add_(1, t[:, None], torch.broadcast_to(-(dL / S), (S, 1)))
+    dZ = _scaled(P, dL / S).scatter_add_(1, t[:, None], (-(dL / S)).expand((S, 1)))
     del P
     dW2 = dZ.T @ A if needed[3] else None  # (C, H)
     dA = dZ @ W2  # (S, H)
