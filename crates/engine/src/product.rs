@@ -115,7 +115,7 @@ impl Product {
 }
 
 /// Elements of an operand that stay in the nearest cache.
-const NEAR: usize = 8 * 1024;
+const NEAR: usize = 16 * 1024;
 
 /// Fewer columns leave the multipliers waiting.
 const LEAST_COLUMNS: usize = 64;

@@ -32,16 +32,20 @@ macro_rules! small {
             };
             let most = if first == 3 { FEWER_ROWS } else { MOST_ROWS };
             let blocks = rows.div_ceil(most);
+            let border = |block: usize| rows * block / blocks;
+            // The columns that are taken together stay in the nearest cache for all rows.
             for block in 0..blocks {
-                let (from, to) = (rows * block / blocks, rows * (block + 1) / blocks);
+                let rows = border(block)..border(block + 1);
                 // SAFETY (all here): the caller's promise.
                 match first {
-                    1 => unsafe { $some::<1>(call, from..to, 0) },
-                    2 => unsafe { $some::<2>(call, from..to, 0) },
-                    _ => unsafe { $some::<3>(call, from..to, 0) },
+                    1 => unsafe { $some::<1>(call, rows, 0) },
+                    2 => unsafe { $some::<2>(call, rows, 0) },
+                    _ => unsafe { $some::<3>(call, rows, 0) },
                 }
-                for column in (first * $lanes..columns).step_by(2 * $lanes) {
-                    unsafe { $some::<2>(call, from..to, column) };
+            }
+            for column in (first * $lanes..columns).step_by(2 * $lanes) {
+                for block in 0..blocks {
+                    unsafe { $some::<2>(call, border(block)..border(block + 1), column) };
                 }
             }
         }
