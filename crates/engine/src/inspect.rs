@@ -84,6 +84,8 @@ pub struct GroupReport {
 pub enum KernelKind {
     /// A matrix product.
     Product,
+    /// The left operand of a large product, laid out in panels that its tiles share.
+    Packing,
     /// A loop over elements.
     Loop,
     /// A loop that combines elements.
@@ -97,6 +99,7 @@ impl KernelKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Product => "product",
+            Self::Packing => "packing",
             Self::Loop => "loop",
             Self::Reduction => "reduction",
             Self::MatrixFunction => "matrix function",
@@ -255,6 +258,10 @@ impl Inspector<'_> {
         report
     }
 
+    pub(crate) fn packing(&self, statement: &Statement) -> KernelReport {
+        self.kernel(KernelKind::Packing, &[statement])
+    }
+
     pub(crate) fn matrix_function(&self, statement: &Statement) -> KernelReport {
         let mut report = self.kernel(KernelKind::MatrixFunction, &[statement]);
         let [batch @ .., rows, columns] = &*statement.extents else {
@@ -389,6 +396,11 @@ impl Inspector<'_> {
             extend(statement.target, *level, last);
             for array in statement.reads() {
                 extend(array, *level, *level);
+            }
+        }
+        for group in groups {
+            if let Some(packed) = group.packed {
+                extend(packed, group.level, group.level);
             }
         }
         let element = self.element as u64;

@@ -15,6 +15,7 @@ mod layout;
 mod lower;
 mod memory;
 mod nest;
+mod packing;
 mod partial;
 mod plan;
 mod printed;

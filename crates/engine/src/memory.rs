@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::fuse::Fused;
+use crate::product::NEAR_TILE;
 use crate::schedule::Group;
 use crate::term::{ArrayId, Origin};
 
@@ -16,6 +17,8 @@ pub(crate) struct Layout {
     /// Arrays that nothing outside one group reads: a thread holds a strip of their rows at a time, and these are the
     /// places among what a thread has to itself.
     locals: HashMap<ArrayId, usize>,
+    /// Those of them of which a thread holds a tile of a large product.
+    near: BTreeSet<ArrayId>,
     /// The size of what a thread has to itself.
     pub local_size: usize,
     /// Inputs that a run may read elsewhere.
@@ -33,6 +36,10 @@ impl Layout {
         self.locals.get(&array).copied()
     }
 
+    /// Whether a thread holds a tile of a large product of it at a time, and no rows.
+    pub(crate) fn is_near(&self, array: ArrayId) -> bool {
+        self.near.contains(&array)
+    }
     /// The number of an input among those that a run may read elsewhere.
     pub(crate) fn lent(&self, array: ArrayId) -> Option<usize> {
         self.lent.iter().position(|lent| *lent == array)
@@ -54,6 +61,8 @@ pub(crate) enum Home {
     Arena,
     /// What a thread has to itself: it holds a strip of the array's rows, of so many elements each.
     Strip(usize),
+    /// What a thread has to itself: it holds a tile of a large product, the rows of the tile side by side.
+    Tile,
     /// Wherever the input with this number among the lent ones lies in a run.
     Lent(usize),
 }
@@ -105,6 +114,17 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
             extend(array, level);
         }
     }
+    for group in groups {
+        if let Some(packed) = group.packed {
+            spans.extend(
+                packed,
+                fused.arrays[packed.0].len(),
+                group.level,
+                group.level,
+            );
+        }
+    }
+    let near = |group: &Group| near(fused, group, &readers);
     let (mut offsets, size) = spans.place();
     let mut local_offsets = HashMap::new();
     let mut local_size = 0;
@@ -133,6 +153,7 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
     Layout {
         offsets,
         size,
+        near: groups.iter().filter_map(near).collect(),
         locals: local_offsets,
         local_size,
         lent: lent(fused),
@@ -177,10 +198,28 @@ pub(crate) fn streamed(fused: &Fused, layout: &Layout) -> BTreeSet<ArrayId> {
         .collect()
 }
 
+/// The target of a large product that only its group reads, element by element.
+fn near(fused: &Fused, group: &Group, readers: &[Vec<usize>]) -> Option<ArrayId> {
+    let product = &fused.statements[group.members[0]];
+    let target = product.target;
+    let own = group.packed.is_some()
+        && !product.adds
+        && fused.arrays[target.0].origin != Origin::Input
+        && fused.overwrites(target).is_none()
+        && !fused.kept.contains(&target)
+        && readers[target.0]
+            .iter()
+            .all(|place| group.members.contains(place));
+    own.then_some(target)
+}
+
 /// The arrays of which a thread holds a strip at a time, and the elements of that.
 fn locals(fused: &Fused, groups: &[Group], readers: &[Vec<usize>]) -> HashMap<ArrayId, usize> {
     let mut locals = HashMap::new();
     for group in groups {
+        if let Some(target) = near(fused, group, readers) {
+            locals.insert(target, NEAR_TILE);
+        }
         if group.strip >= group.rows {
             continue;
         }
@@ -271,10 +310,13 @@ fn homes(
                     && locals.contains_key(array) == locals.contains_key(&target)
                     && statement.reads_in_place(*array)
                     && readers[array.0].iter().all(|place| {
-                        let earlier = group.members.iter().position(|other| other == place);
+                        let mut earlier = group.members[..turn].iter();
+                        // What a product reads of it beyond the rows of a tile, another tile may still need.
+                        let own_rows = fused.statements[*place].common_rows(*array) >= group.prefix;
+                        let alone = group.alone && !fused.statements[*place].is_map();
                         place == member
                             || level_of[*place] < group.level
-                            || earlier.is_some_and(|earlier| earlier < turn)
+                            || earlier.any(|other| other == place) && own_rows && !alone
                     })
             };
             if let Some(array) = statement.body.arrays().into_iter().find(ends_here) {

@@ -17,6 +17,8 @@ pub(crate) struct Nest {
     /// The extents of the axes, outermost first; at least one.
     pub extents: Vec<usize>,
     pub rows: Rows,
+    /// Whether tiles restrict the last axis as well, beside the rows that are before it.
+    pub tiled: bool,
     pub values: Vec<Step>,
     pub registers: usize,
     pub output: Output,
@@ -106,6 +108,8 @@ pub(crate) struct Places<'a> {
     pub layout: &'a Layout,
     /// Leading axes of the targets that make up the rows of tiles.
     pub prefix: usize,
+    /// Whether tiles have columns of their own, of the targets' last axis.
+    pub tiled: bool,
     /// Large arrays that no statement reads.
     pub streamed: &'a BTreeSet<ArrayId>,
 }
@@ -123,6 +127,10 @@ impl Places<'_> {
             };
         }
         match self.layout.local(array) {
+            Some(offset) if self.layout.is_near(array) => Place {
+                home: Home::Tile,
+                offset,
+            },
             Some(offset) => {
                 let row = &self.arrays[array.0].shape[self.prefix..];
                 Place {
@@ -176,6 +184,19 @@ pub(crate) fn dense(statement: &Statement, places: &Places<'_>) -> Option<Dense>
         operand: places.offset(*operand),
         target: places.offset(statement.target),
     })
+}
+
+impl Nest {
+    /// Where in the arena the arrays lie that it reads or writes element by element.
+    pub(crate) fn whole_arrays(&self) -> impl Iterator<Item = usize> {
+        let read = self.values.iter().filter(|step| step.access.dense);
+        let read = read.map(|step| step.access.place);
+        let written = self.output.stores.iter().map(|store| store.place);
+        let places = read.chain(written);
+        places
+            .filter(|place| place.home == Home::Arena)
+            .map(|place| place.offset)
+    }
 }
 
 /// The block of statements of equal extents, where its loads lie, and the statement that says in which order the axes
@@ -239,7 +260,11 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
         Value::Coordinate(axis) => Some(*axis),
         _ => None,
     };
-    let fixed_axes: Vec<usize> = block.values.iter().filter_map(coordinate).collect();
+    let fixed_axes: Vec<usize> = if places.tiled {
+        (0..first.extents.len()).collect()
+    } else {
+        block.values.iter().filter_map(coordinate).collect()
+    };
     let maps = statements.iter().find(|one| one.is_map());
     let (order, first) = match maps {
         // Columns stay an axis of their own.
@@ -333,7 +358,9 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
             Value::Operation(Operation::Unary(function), _) if function.is_costly()
         );
         let streams = places.streamed.contains(&statement.target) && !hides;
-        if !streams && writes_directly(&values, &late, *value, (place, size), places) {
+        // Columns of a tile are stored row by row.
+        let whole = !streams && !places.tiled;
+        if whole && writes_directly(&values, &late, *value, (place, size), places) {
             values[*value].direct = Some(place);
         } else {
             output.stores.push(Store {
@@ -351,6 +378,7 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
         } else {
             nest.rows
         },
+        tiled: places.tiled,
         values,
         registers: count,
         output,
@@ -450,7 +478,9 @@ fn writes_directly(
             let start = other.offset;
             let same = match other.home {
                 Home::Arena => place.home == Home::Arena,
-                Home::Strip(_) => matches!(place.home, Home::Strip(_)),
+                Home::Strip(_) | Home::Tile => {
+                    matches!(place.home, Home::Strip(_) | Home::Tile)
+                }
                 Home::Lent(_) => false,
             };
             same && start < place.offset + size

@@ -2,7 +2,8 @@
 //! remains is to add up the tiles. What the sum reads then passes through the nearest memory once.
 
 use crate::fuse::Fused;
-use crate::schedule::{Group, MOST_TASKS};
+use crate::product::{LEAST_COLUMNS, MOST_ROWS, PANEL_ROWS};
+use crate::schedule::{Group, MOST_TASKS, MOST_TILES, has_plain_tiles};
 use crate::term::{Array, ArrayId, Axis, Origin, Position, Statement, Term};
 
 /// Smaller reductions are not worth it.
@@ -26,7 +27,13 @@ pub(crate) fn split(fused: &mut Fused, groups: &mut [Group]) {
                 let other = &groups[group_of[*before]];
                 other.level < group.level || std::ptr::eq(other, group)
             });
-            group.level < own && known && reduces(&fused.statements[place], group)
+            let statement = &fused.statements[place];
+            let goes_along = if group.alone {
+                reduces_columns(statement, group, &fused.statements)
+            } else {
+                reduces(statement, group)
+            };
+            group.level < own && known && goes_along
         });
         if let Some(home) = home {
             let group = &mut groups[home];
@@ -39,8 +46,12 @@ pub(crate) fn split(fused: &mut Fused, groups: &mut [Group]) {
     }
 }
 
-/// How many rows are summed together: whole strips, of which a tile can hold one such sum or more.
+/// How many rows are summed together: whole strips, of which a tile can hold one such sum or more; in a large product
+/// those of its tiles.
 fn rows_together(group: &Group) -> usize {
+    if group.alone {
+        return group.rows / group.rows.div_ceil(MOST_ROWS);
+    }
     let most = (group.rows / MOST_TASKS).max(group.strip);
     let fits = |rows: &usize| group.rows.is_multiple_of(*rows);
     let mut together = (1..=most / group.strip).map(|strips| strips * group.strip);
@@ -49,6 +60,45 @@ fn rows_together(group: &Group) -> usize {
 
 /// Whether a statement reduces over the rows of a group alone, and this is worth it.
 fn reduces(statement: &Statement, group: &Group) -> bool {
+    reduces_rows(statement, group)
+        && group.strip < group.rows
+        && group.rows.is_multiple_of(group.strip)
+        && statement.volume() >= LEAST_VOLUME
+        && rows_together(group) >= LEAST_GAIN
+}
+
+/// Whether a statement reduces over the rows of a large product what the group makes of it: then the columns of a tile are
+/// those of the sums, and a tile holds all rows that are summed together.
+fn reduces_columns(statement: &Statement, group: &Group, statements: &[Statement]) -> bool {
+    let product = &statements[group.members[0]];
+    let rows = rows_together(group);
+    if !reduces_rows(statement, group)
+        || !has_plain_tiles(product)
+        || statement.extents[0] != product.extents[1]
+        || statement.extents[0] < MOST_TILES * LEAST_COLUMNS
+        || !group.rows.is_multiple_of(rows)
+        || !rows.is_multiple_of(PANEL_ROWS)
+    {
+        return false;
+    }
+    let mut made = false;
+    let mut own = true;
+    statement.body.walk(&mut |term| {
+        if let Term::Load(array, positions) = term
+            && group
+                .members
+                .iter()
+                .any(|member| statements[*member].target == *array)
+        {
+            made = true;
+            own &= **positions == [Position::Axis(1), Position::Axis(0)];
+        }
+    });
+    made && own
+}
+
+/// Whether a statement reduces over the rows of a group alone.
+fn reduces_rows(statement: &Statement, group: &Group) -> bool {
     let axis = statement.rank;
     if statement.is_map()
         || statement.dense.is_some()
@@ -56,10 +106,6 @@ fn reduces(statement: &Statement, group: &Group) -> bool {
         || statement.extents.len() != axis + 1
         || group.prefix != 1
         || statement.extents[axis] != group.rows
-        || group.strip >= group.rows
-        || !group.rows.is_multiple_of(group.strip)
-        || statement.volume() < LEAST_VOLUME
-        || rows_together(group) < LEAST_GAIN
         // One axis stays, along which the sums lie side by side.
         || statement.rank != 1
         || statement.extents[0] == 1

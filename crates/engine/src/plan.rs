@@ -16,6 +16,7 @@ use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watc
 use crate::lower::{Lowered, lower};
 use crate::memory::{self, Layout};
 use crate::nest::{self, Places};
+use crate::packing;
 use crate::partial;
 use crate::product;
 use crate::schedule::{self, Group};
@@ -99,6 +100,9 @@ impl<T: Real> Plan<T> {
         let mut fused = fuse::fuse(lowered, outputs, updates)?;
         let mut groups = schedule::schedule(&fused);
         partial::split(&mut fused, &mut groups);
+        if T::packed().is_some() {
+            packing::pack(&mut fused, &mut groups);
+        }
         let layout = memory::place(&fused, &groups);
         let lent = layout.lent.iter();
         let lent = lent.map(|input| layout.offset(*input).unwrap_or(0));
@@ -365,8 +369,8 @@ impl<T: Real> Builder<'_, T> {
                 let kernels = self.group(group);
                 let last = self.kernels.len();
                 let tiles = match &mut self.kernels[first..] {
-                    [Kernel::Product(product)] if group.alone && product.is_plain() => {
-                        product.grid()
+                    [Kernel::Product(product), ..] if group.alone && product.is_plain() => {
+                        product.grid(group.whole)
                     }
                     _ => group.tiles(&self.fused.statements),
                 };
@@ -390,6 +394,7 @@ impl<T: Real> Builder<'_, T> {
                             group.strip
                         },
                         part,
+                        follows: group.alone,
                     };
                     tasks.push((share, task));
                 }
@@ -416,8 +421,9 @@ impl<T: Real> Builder<'_, T> {
             layout: self.layout,
             element: size_of::<T>(),
         };
-        let mut reports = Vec::new();
         let first = self.kernels.len();
+        let mut used = Vec::new();
+        let mut reports = Vec::new();
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
@@ -425,6 +431,7 @@ impl<T: Real> Builder<'_, T> {
                 arrays: &self.fused.arrays,
                 layout: self.layout,
                 prefix: group.prefix,
+                tiled: group.alone,
                 streamed: &self.streamed,
             };
             if let Some(dense) = nest::dense(statement, &places) {
@@ -432,9 +439,18 @@ impl<T: Real> Builder<'_, T> {
                 self.kernels.push(Kernel::Dense(dense));
                 continue;
             }
-            if statement.is_product()
-                && let Some(product) = product::product(statement, &places)
+            if group.packs
+                && let Some(packing) = product::packing(statement, &places)
             {
+                reports.push(inspector.packing(statement));
+                self.kernels.push(Kernel::Packing(packing));
+                continue;
+            }
+            if statement.is_product()
+                && let Some(mut product) = product::product(statement, &places)
+            {
+                let rows = product.shape[0].next_multiple_of(product::PANEL_ROWS);
+                product.packed = group.packed.map(|array| (places.place(array), rows));
                 reports.push(inspector.product(statement, &product));
                 self.kernels.push(Kernel::Product(product));
                 continue;
@@ -448,6 +464,7 @@ impl<T: Real> Builder<'_, T> {
             }
             reports.push(inspector.elements(&together));
             let nest = nest::nest(&together, &places);
+            used.extend(nest.whole_arrays());
             self.kernels.push(Kernel::Loop(Ready::new(nest)));
         }
         if group.strip < group.rows && self.layout.size >= memory::CACHED {
@@ -458,6 +475,13 @@ impl<T: Real> Builder<'_, T> {
                     ready.ask_ahead(&mut known);
                 }
             }
+        }
+        used.sort_unstable();
+        used.dedup();
+        if let Some(Kernel::Product(product)) = self.kernels.get_mut(first)
+            && group.alone
+        {
+            product.used = used;
         }
         reports
     }

@@ -1,8 +1,8 @@
 //! Matrix products with strides: which axes are rows, columns and depth, which are loops around them, and into which
 //! tiles a large one is split. Nothing here runs anything.
 
-use crate::kernels::product::Part;
-use crate::memory::Place;
+use crate::kernels::product::{Packing, Part};
+use crate::memory::{Home, Place};
 use crate::nest::Places;
 use crate::term::{ArrayId, Position, Statement, Term};
 
@@ -27,7 +27,17 @@ pub(crate) struct Product {
     pub factor: Factor,
     /// Whether it is added to the target.
     pub adds: bool,
+    /// Where the left operand lies packed as a whole, and of how many rows, if it does.
+    pub packed: Option<(Place, usize)>,
+    /// Where in the arena the arrays lie that are used on each tile of it, as large as the whole target.
+    pub used: Vec<usize>,
 }
+
+/// The panels of a packed left operand have so many rows: those whose sums are held in registers at once.
+pub(crate) const PANEL_ROWS: usize = 8;
+
+/// Elements of the target that a thread holds at most of what is done of a large product.
+pub(crate) const NEAR_TILE: usize = 64 * 192;
 
 /// From this many elements on, steps along the depth of the left operand touch a line of the cache each, and rows
 /// whose starts are a power of two apart evict each other.
@@ -64,18 +74,29 @@ impl Product {
             && !self.is_small()
     }
 
+    /// Whether a thread holds a tile of the target at a time.
+    pub(crate) fn is_near(&self) -> bool {
+        self.target.place.home == Home::Tile
+    }
+
     /// Whether it is one product of plain matrices.
     pub(crate) fn is_plain(&self) -> bool {
         self.batch.0.is_empty() && self.loops.is_empty()
     }
 
-    /// The tiles of a product that stands alone. From now on its rows are counted one by one, not in those of its target's
-    /// first axis.
-    pub(crate) fn grid(&mut self) -> Vec<Part> {
+    /// The tiles of a product that stands alone; none cuts `whole` rows that are summed together, if that is more than one.
+    /// From now on its rows are counted one by one, not in those of its target's first axis.
+    pub(crate) fn grid(&mut self, whole: usize) -> Vec<Part> {
         self.rows = Some(1);
         let [rows, columns, _] = self.shape;
+        if self.packed.is_some() {
+            return self.shared_grid(whole);
+        }
         let splits = [(1, 4), (2, 2), (4, 1), (1, 2), (2, 1)];
         let fits = |(down, across): &(usize, usize)| {
+            if whole > 1 && *down > 1 {
+                return false;
+            }
             let narrow = columns / across < LEAST_COLUMNS && *across > 1;
             let low = rows / down < LEAST_ROWS && *down > 1;
             !narrow && !low
@@ -91,34 +112,65 @@ impl Product {
         };
         let fitting = splits.into_iter().filter(fits);
         let (down, across) = fitting.min_by_key(repeated).unwrap_or((1, 1));
-        let down = down.max(rows.div_ceil(MOST_ROWS));
-        let border = |size: usize, place: usize, count: usize, unit: usize| {
-            let border = size * place / count;
-            if place == count {
-                size
-            } else {
-                border.next_multiple_of(unit).min(size)
-            }
+        let down = down.max(rows.div_ceil(if whole > 1 { whole } else { MOST_ROWS }));
+        tiles([rows, columns], [down, across], [PANEL_ROWS, 32])
+    }
+
+    /// The same where tiles share the packed left operand: each packs panels of the right one for itself, some columns at a
+    /// time, so that rows are only cut where there are few columns, or sums that lie in the nearest cache but one.
+    fn shared_grid(&self, whole: usize) -> Vec<Part> {
+        let [rows, columns, _] = self.shape;
+        let across = columns.div_ceil(TILE_COLUMNS);
+        let across = across
+            .max(LEAST_TILES.min(columns / LEAST_COLUMNS))
+            .clamp(1, MOST_TILES);
+        let down = if whole > 1 {
+            rows / whole
+        } else {
+            let few = LEAST_TILES.div_ceil(across).min(rows / LEAST_ROWS);
+            few.max(rows.div_ceil(MOST_ROWS).min(MOST_TILES)).max(1)
         };
-        let mut parts = Vec::new();
-        for row in 0..down {
-            for column in 0..across {
-                parts.push(Part {
-                    rows: border(rows, row, down, 8)..border(rows, row + 1, down, 8),
-                    columns: border(columns, column, across, 32)
-                        ..border(columns, column + 1, across, 32),
-                });
-            }
-        }
-        parts
+        tiles([rows, columns], [down, across], [PANEL_ROWS, PANEL_COLUMNS])
     }
 }
 
+/// A matrix cut into so many parts along rows and columns, at multiples of the units.
+fn tiles(size: [usize; 2], count: [usize; 2], unit: [usize; 2]) -> Vec<Part> {
+    let border = |axis: usize, place: usize| {
+        if place == count[axis] {
+            return size[axis];
+        }
+        let units = size[axis].div_ceil(unit[axis]);
+        (units * place / count[axis] * unit[axis]).min(size[axis])
+    };
+    let mut parts = Vec::new();
+    for row in 0..count[0] {
+        for column in 0..count[1] {
+            let rows = border(0, row)..border(0, row + 1);
+            let columns = border(1, column)..border(1, column + 1);
+            if !rows.is_empty() && !columns.is_empty() {
+                parts.push(Part { rows, columns });
+            }
+        }
+    }
+    parts
+}
+
+/// Columns of a panel of the right operand, in single precision.
+const PANEL_COLUMNS: usize = 48;
+
+/// Columns whose panels lie in the nearest cache but one, with their sums.
+const TILE_COLUMNS: usize = 192;
+
+/// Tiles that leave no thread waiting for long, and more than those only cost hand-overs.
+const LEAST_TILES: usize = 4;
+const MOST_TILES: usize = 16;
+
 /// Elements of an operand that stay in the nearest cache.
-const NEAR: usize = 16 * 1024;
+pub(crate) const NEAR: usize = 16 * 1024;
 
 /// Fewer columns leave the multipliers waiting.
-const LEAST_COLUMNS: usize = 64;
+pub(crate) const LEAST_COLUMNS: usize = 64;
 /// Fewer rows are not worth packing the right operand.
 const LEAST_ROWS: usize = 32;
 
@@ -296,5 +348,25 @@ pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Prod
         rows: row.leads.then_some(row.scale),
         factor: factor(&statement.scale, places),
         adds: statement.adds,
+        packed: None,
+        used: Vec::new(),
+    })
+}
+
+/// What lays a left operand out in panels, for the statement that says so.
+pub(crate) fn packing(statement: &Statement, places: &Places<'_>) -> Option<Packing> {
+    let Term::Load(operand, at) = &statement.body else {
+        return None;
+    };
+    let strides = places.arrays[operand.0].strides();
+    let rows = at
+        .iter()
+        .position(|position| matches!(position, Position::Split(..)))?;
+    Some(Packing {
+        from: places.place(*operand),
+        strides: [strides[rows], strides[1 - rows]],
+        rows: places.arrays[operand.0].shape[rows],
+        depth: statement.extents[1],
+        to: places.place(statement.target),
     })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::fuse::Fused;
 use crate::kernels::product::Part;
 use crate::product::MOST_ROWS;
-use crate::term::{Origin, Position, Statement, Term};
+use crate::term::{ArrayId, Origin, Position, Statement, Term};
 
 /// Statements that share their rows, in order.
 #[derive(Debug)]
@@ -22,8 +22,12 @@ pub(crate) struct Group {
     pub level: usize,
     /// Positions in the list of statements.
     pub members: Vec<usize>,
-    /// Whether it is one large product, which has tiles of rows and columns to itself.
+    /// Whether it is one large product, which has tiles of rows and columns, and what runs on each while it is near.
     pub alone: bool,
+    /// Whether it lays out the left operand of a product in panels.
+    pub packs: bool,
+    /// That operand, of the product that stands alone.
+    pub packed: Option<ArrayId>,
 }
 
 impl Group {
@@ -118,7 +122,7 @@ pub(crate) const TILE_WORK: f64 = 125_000.0;
 /// Rows that a matrix product needs to run well.
 const PRODUCT_ROWS: usize = 32;
 /// More tiles than this only repeat the packing of operands.
-const MOST_TILES: usize = 4;
+pub(crate) const MOST_TILES: usize = 4;
 
 /// Work from which on a product is worth tiles of columns, and a hand-over before and after it.
 const ALONE_WORK: f64 = 2_000_000.0;
@@ -129,7 +133,7 @@ pub(crate) fn stands_alone(statement: &Statement) -> bool {
     statement.is_product()
         && work(statement) >= ALONE_WORK
         && batch_axes(statement) == 0
-        && rows(statement, 1) < MOST_TILES * MOST_ROWS
+        && rows(statement, 1) <= MOST_TILES * MOST_ROWS
 }
 
 /// About how many multiplications a statement takes.
@@ -156,8 +160,17 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
         // The leading axes by which the statement can join a group.
         let joins = |candidate: usize| -> Option<usize> {
             let group: &Group = &groups[candidate];
-            if alone || group.alone {
+            if alone {
                 return None;
+            }
+            if group.alone {
+                let within = |before: &usize| group_of[*before] == candidate;
+                let known = |before: &usize| {
+                    within(before) || groups[group_of[*before]].level < group.level
+                };
+                let before = &dependences[place];
+                let near = before.iter().any(within) && before.iter().all(known);
+                return (near && follows(fused, group, statement)).then_some(group.prefix);
             }
             let mut prefix = group.prefix.min(most_rows(statement));
             for before in &dependences[place] {
@@ -198,6 +211,8 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             level,
             members: vec![place],
             alone,
+            packs: false,
+            packed: None,
         });
     }
     for group in &mut groups {
@@ -208,6 +223,37 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
 
 /// Neither a group nor a statement that joins it gives up a finer split into rows for one that leaves fewer than these.
 const FEW_ROWS: usize = 16;
+
+/// Whether an element-wise statement can run on each tile of a large product as soon as that is done: it needs of what the
+/// group writes the same elements only, and writes nothing that other tiles of the product read.
+fn follows(fused: &Fused, group: &Group, statement: &Statement) -> bool {
+    let members = || group.members.iter().map(|place| &fused.statements[*place]);
+    let Some(product) = members().next() else {
+        return false;
+    };
+    let replaced = fused.overwrites(statement.target);
+    has_plain_tiles(product)
+        && statement.is_map()
+        && statement.dense.is_none()
+        && statement.extents == product.extents[..product.rank]
+        && members().all(|member| {
+            let free = |input| !member.reads().contains(&input) || member.reads_in_place(input);
+            statement.reads_in_place(member.target) && replaced.is_none_or(free)
+        })
+}
+
+/// Whether a product is one of plain matrices, the target's elements along the last axis side by side, neither side of it
+/// narrow.
+pub(crate) fn has_plain_tiles(product: &Statement) -> bool {
+    product.rank == 2
+        && product.extents.len() == 3
+        && product.extents[..2]
+            .iter()
+            .all(|extent| *extent >= LEAST_SIDE)
+}
+
+/// Narrower products have no tiles to speak of.
+const LEAST_SIDE: usize = 16;
 
 /// How many leading axes can make up the rows of a statement.
 fn most_rows(statement: &Statement) -> usize {

@@ -51,6 +51,15 @@ impl Watch for Stopwatch {
         let time = start.elapsed().as_nanos();
         self.0[kernel].fetch_add(time as u64, Ordering::Relaxed);
     }
+
+    fn watch_within(&self, outer: usize, kernel: usize, run: impl FnOnce()) {
+        let start = Instant::now();
+        run();
+        let time = start.elapsed().as_nanos() as u64;
+        self.0[kernel].fetch_add(time, Ordering::Relaxed);
+        // The outer kernel's time is added when its call ends: until then the difference wraps.
+        self.0[outer].fetch_sub(time, Ordering::Relaxed);
+    }
 }
 
 /// The most that one core can do, measured.

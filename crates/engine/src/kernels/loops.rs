@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::aligned::Aligned;
+use super::product::Part;
 use super::program::{Action, Holder, Instruction, Program};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
@@ -118,6 +119,7 @@ impl<T: Real> Ready<T> {
         let sent = |store: &Store| {
             // What is computed anew for each block, and by one kernel.
             store.streams
+                && !nest.tiled
                 && value(store).varies == Varies::Everywhere
                 && matches!(value(store).value, Value::Operation(..))
                 && value(store).direct.is_none()
@@ -148,18 +150,22 @@ impl<T: Real> Ready<T> {
         }
     }
 
-    /// Runs the rows `from..to`; those that are `ahead` rows further, if any, come next.
+    /// Runs some rows; where tiles have columns of their own, some columns of them. Those that are `ahead` rows further, if
+    /// any, come next.
     ///
     /// # Safety
     /// `memory` holds every element that the plan laid out, and nobody else writes what these rows touch.
     pub(crate) unsafe fn run(
         &self,
         memory: Memory<'_, T>,
-        from: usize,
-        to: usize,
+        part: &Part,
         ahead: usize,
         scratch: &mut Scratch<T>,
     ) {
+        let Range {
+            start: from,
+            end: to,
+        } = part.rows;
         let count = self.nest.extents.len();
         let mut rows = 0..self.nest.extents[..count - 1].iter().product();
         let mut columns = 0..self.nest.extents[count - 1];
@@ -167,6 +173,9 @@ impl<T: Real> Ready<T> {
             Rows::One => {}
             Rows::Outer(each) => rows = from * each..to * each,
             Rows::Inner(each) => columns = from * each..to * each,
+        }
+        if self.nest.tiled {
+            columns = part.columns.clone();
         }
         let ahead = match self.nest.rows {
             Rows::Outer(each) => ahead * each * self.nest.extents[count - 1],
@@ -370,6 +379,14 @@ impl<T: Real> Tile<'_, T> {
                     Action::Dense if !scattered => {
                         *address = (*sources.add(value)).wrapping_add(flat);
                     }
+                    Action::Near => {
+                        let (row, column) = (
+                            piece.row - self.rows.start,
+                            piece.column - self.columns.start,
+                        );
+                        let offset = row * self.columns.len() + column;
+                        *address = (*sources.add(value)).wrapping_add(offset);
+                    }
                     Action::Line => {
                         let access = &self.ready.nest.values[value].access;
                         let stride = access.strides.last().copied().unwrap_or(0);
@@ -439,16 +456,26 @@ impl<T: Real> Tile<'_, T> {
         let flat = self.flat(piece);
         for (store, sent) in output.stores.iter().zip(&self.ready.sent) {
             let to = self.address(store.place).wrapping_add(flat);
-            let (from, size) = (addresses[store.value], piece.rows * piece.width);
-            // SAFETY: stores are dense over the nest; a block is never stored over itself, and what is written past the
-            // caches is read by no statement.
-            unsafe {
-                if *sent && Traffic::takes(to, size) {
-                    traffic.store(from, to, size);
-                } else if store.streams {
-                    stream::copy(from, to, size);
-                } else {
-                    std::ptr::copy(from, to, size);
+            let from = addresses[store.value];
+            let size = piece.rows * piece.width;
+            // A piece of whole rows is stored as one.
+            let (rows, width) = if piece.width == self.inner() {
+                (1, size)
+            } else {
+                (piece.rows, piece.width)
+            };
+            for row in 0..rows {
+                // SAFETY: stores are dense over the nest; a block is never stored over itself, and what is written past the
+                // caches is read by no statement.
+                unsafe {
+                    let (from, to) = (from.add(row * width), to.add(row * self.inner()));
+                    if *sent && Traffic::takes(to, size) {
+                        traffic.store(from, to, size);
+                    } else if store.streams {
+                        stream::copy(from, to, width);
+                    } else {
+                        std::ptr::copy(from, to, width);
+                    }
                 }
             }
         }

@@ -6,35 +6,77 @@
 //! 11 loads, which leaves room where two threads share a core. Vectors of a right panel that has left the nearest cache are
 //! read at 16 bytes a cycle; wider, lower blocks would need more, and narrower, higher ones more loads.
 
-use super::product::Call;
+use super::product::{Call, Finished};
 use super::transpose::transpose;
-
-/// Rows of the target whose sums are held in registers at once.
-const ROWS: usize = 8;
+use crate::product::PANEL_ROWS as ROWS;
 
 /// Vectors of columns beside them.
 const VECTORS: usize = 3;
 
-/// Depth of a panel: target elements are read and written once for each, so more is better until panels leave the
-/// cache that is nearest but one.
+/// Depth of a panel: sums are read and written once for each, so more is better until panels leave the cache that is
+/// nearest but one.
 const DEPTH: usize = 384;
+
+/// The same where the left operand is packed as a whole: then that cache holds panels of the right one alone.
+const SHARED_DEPTH: usize = 512;
 
 /// Rows whose panels stay in the cache that is nearest but one.
 const NEAR_ROWS: usize = 512;
+
+/// Panels of the right operand that are used for some rows before the next rows, where the left operand is packed as a
+/// whole, and these rows.
+const GROUP: usize = 4;
+#[cfg(target_arch = "x86_64")]
+const CHUNK: usize = 64;
 
 /// So far ahead, in elements, the panel of the left operand is fetched into the nearest cache.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 256;
 
-/// A product whose target has its columns side by side; each operand's elements are side by side along one of its axes.
-/// It packs into scratch space of [`scratch_size`].
-pub(crate) type Packed<T> = unsafe fn(&Call<T>, *mut T);
+/// Products whose target has its columns side by side; each operand's elements are side by side along one of its axes.
+#[derive(Clone, Copy)]
+pub struct Packed<T> {
+    /// Packs into scratch space of [`scratch_size`], and says which rows and columns of the target are done while they
+    /// are near.
+    pub(crate) product: unsafe fn(&Call<T>, Room<T>, Finished<'_>),
+    /// Packs rows of a left operand as a whole: where they start, how far apart rows and columns are, the first row, the
+    /// one behind the last and the depth, and where the panels of all of so many rows are to be.
+    pub(crate) panels: Panels<T>,
+}
+
+/// See [`Packed::panels`].
+type Panels<T> = unsafe fn(*const T, [isize; 2], [usize; 3], (*mut T, usize));
+
+/// What a product works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<T> {
+    pub scratch: *mut T,
+    /// The left operand, where it is packed as a whole: its panels, of how many rows, and which of them is the first.
+    pub left: Option<(*const T, usize, usize)>,
+    /// Whether the target is no matrix, but what is done of it is left side by side at its address until it was said.
+    pub near: bool,
+    /// Arrays as large as the whole target that are used on what is done: where each starts for these rows and columns, or
+    /// nowhere. They are fetched before.
+    pub used: [*const T; USED],
+}
+
+/// So many arrays are fetched at most.
+pub(crate) const USED: usize = 2;
 
 /// Elements of scratch space for a product of this shape.
-pub(crate) fn scratch_size([rows, _, depth]: [usize; 3]) -> usize {
-    let widest = VECTORS * 16;
-    let rows = rows.min(NEAR_ROWS).next_multiple_of(ROWS);
-    (rows + widest) * depth.min(DEPTH)
+pub(crate) fn scratch_size([rows, columns, depth]: [usize; 3], shared: bool, near: bool) -> usize {
+    let panel = VECTORS * 16;
+    if !shared {
+        let rows = rows.min(NEAR_ROWS).next_multiple_of(ROWS);
+        return (rows + panel) * depth.min(DEPTH);
+    }
+    let group = columns.next_multiple_of(16).min(GROUP * panel);
+    let sums = if near && depth > SHARED_DEPTH {
+        rows
+    } else {
+        0
+    };
+    group * (depth.min(SHARED_DEPTH) + sums)
 }
 
 /// So many lines ahead, what is packed as it lies is fetched: each is on a page of its own.
@@ -60,66 +102,190 @@ macro_rules! mask {
         }
     }};
 }
+
 macro_rules! packed {
-    ($name:ident, $panels:ident, $along:ident, $block:ident, $type:ty, $lanes:literal, $mask:ty, $zero:ident, $load:ident, $all:ident, $fused:ident, $times:ident, $store:ident) => {
+    ($name:ident, $product:ident, $slice:ident, $whole:ident, $panels:ident, $along:ident, $block:ident, $type:ty, $lanes:literal, $mask:ty, $zero:ident, $load:ident, $all:ident, $fused:ident, $times:ident, $store:ident) => {
+        /// The products of this precision, for a machine with AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        pub(crate) const $name: Packed<$type> = Packed {
+            product: $product,
+            panels: $whole,
+        };
+
         /// The product, packed panel by packed panel.
         ///
         /// # Safety
-        /// As for [`super::real::sealed::Precision::multiply`], on a machine with AVX-512; `scratch` holds as many
-        /// elements as [`scratch_size`] says, and strides are as [`Packed`] says.
+        /// As for [`super::real::sealed::Precision::multiply`], on a machine with AVX-512; `room` holds what it says, and
+        /// strides are as [`Packed`] says. Where the target is near, nothing is added to it.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f")]
-        pub(crate) unsafe fn $name(call: &Call<$type>, scratch: *mut $type) {
+        unsafe fn $product(call: &Call<$type>, room: Room<$type>, finished: Finished<'_>) {
             let [rows, columns, depth] = call.shape;
             let (left, [down, inwards]) = call.left;
+            let (most_rows, slab, group) = match room.left {
+                Some(_) => (rows, depth, GROUP * VECTORS * $lanes),
+                None => (NEAR_ROWS, DEPTH, VECTORS * $lanes),
+            };
+            for (top, bottom) in parts(rows, most_rows) {
+                for (from, to) in parts(depth, slab) {
+                    let mut panels = room.left;
+                    if panels.is_none() {
+                        // SAFETY: the scratch space has room for the panels of these rows and a group of the right ones.
+                        unsafe {
+                            let own = room.scratch.add(group * (to - from));
+                            let left = left.offset(top as isize * down + from as isize * inwards);
+                            $panels(left, [down, inwards], [bottom - top, to - from], own);
+                            panels = Some((own.cast_const(), 0, 0));
+                        }
+                    }
+                    for column in (0..columns).step_by(group) {
+                        let slice = Slice {
+                            rows: (top, bottom),
+                            columns: (column, columns.min(column + group)),
+                            depth: (from, to),
+                        };
+                        // SAFETY: the slice lies within the shape.
+                        unsafe { $slice(call, room, panels, slice, finished) };
+                    }
+                }
+            }
+        }
+
+        /// A group of columns of the product.
+        ///
+        /// # Safety
+        /// As for the product, of which it is a part; the panels are those of its rows and depth.
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f")]
+        unsafe fn $slice(
+            call: &Call<$type>,
+            room: Room<$type>,
+            panels: Option<(*const $type, usize, usize)>,
+            slice: Slice,
+            finished: Finished<'_>,
+        ) {
+            let (top, bottom) = slice.rows;
+            let (column, last_column) = slice.columns;
             let (right, [deeper, across]) = call.right;
             let (target, [below, _]) = call.target;
-            let right_panel = scratch;
-            for (top, bottom) in parts(rows, NEAR_ROWS) {
-                for (start, end) in parts(depth, DEPTH) {
+            let Some((panels, all_rows, first_row)) = panels else {
+                return;
+            };
+            let width = last_column - column;
+            let slab = slice.depth.1 - slice.depth.0;
+            let most = if room.left.is_some() {
+                SHARED_DEPTH
+            } else {
+                DEPTH
+            };
+            let chunk = if room.left.is_some() {
+                CHUNK
+            } else {
+                NEAR_ROWS
+            };
+            let room_for_right = width.next_multiple_of($lanes) * slab.min(most);
+            // SAFETY (all here): the panels of the right operand, and sums that are not done, fit into the scratch space;
+            // all else lies within the shape.
+            unsafe {
+                let sums = room.scratch.add(room_for_right);
+                for (start, end) in parts(slab, most) {
                     let deep = end - start;
-                    let rows = bottom - top;
-                    // SAFETY (all here): the right panel and those of the left fit into the scratch space; all else lies
-                    // within the shape.
-                    unsafe {
-                        let left_panels = scratch.add(deep * VECTORS * $lanes);
-                        let left = left.offset(top as isize * down + start as isize * inwards);
-                        $panels(left, [down, inwards], [rows, deep], left_panels);
-                        for column in (0..columns).step_by(VECTORS * $lanes) {
-                            let width = (columns - column).min(VECTORS * $lanes);
-                            let vectors = width.div_ceil($lanes);
-                            let room = vectors * $lanes;
-                            let from =
-                                right.offset(start as isize * deeper + column as isize * across);
-                            if across == 1 {
-                                $along(from, deeper, [width, deep], right_panel, room);
-                            } else {
-                                if width < room {
-                                    right_panel.write_bytes(0, room * deep);
-                                }
-                                transpose(from, across as usize, deep, width, right_panel, room);
+                    let before = slice.depth.0 + start;
+                    let done = slice.depth.0 + end == call.shape[2];
+                    let left = panels.add(start * all_rows + first_row * deep);
+                    let from = column as isize * across + before as isize * deeper;
+                    let from = right.offset(from);
+                    if across == 1 {
+                        $along(from, deeper, [width, deep], room.scratch);
+                    } else {
+                        for stripe in (0..width).step_by(VECTORS * $lanes) {
+                            let from = from.offset(stripe as isize * across);
+                            let to = room.scratch.add(stripe * deep);
+                            let own = (width - stripe).min(VECTORS * $lanes);
+                            let all = own.next_multiple_of($lanes);
+                            if own < all {
+                                to.write_bytes(0, all * deep);
                             }
-                            for row in (0..rows).step_by(ROWS) {
-                                let panel = left_panels.add(row * deep).cast_const();
-                                let below_top = (top + row) as isize * below;
+                            transpose(from, across as usize, deep, own, to, all);
+                        }
+                    }
+                    for first in (top..bottom).step_by(chunk) {
+                        let last = bottom.min(first + chunk);
+                        for stripe in (0..width).step_by(VECTORS * $lanes) {
+                            let own = (width - stripe).min(VECTORS * $lanes);
+                            for row in (first..last).step_by(ROWS) {
+                                let far = row as isize * below;
+                                let (mut to, mut to_below) =
+                                    (target.offset(far).add(column + stripe), below);
+                                let (mut from, mut from_below) = (to.cast_const(), below);
+                                if room.near {
+                                    from = sums.add((row - top) * width + stripe).cast_const();
+                                    from_below = width as isize;
+                                    to = from.cast_mut();
+                                    to_below = from_below;
+                                    if done {
+                                        to = target.add((row - first) * width + stripe);
+                                    }
+                                }
+                                let mut ahead = [(from, from_below); USED];
+                                if done && room.near {
+                                    for (ahead, used) in ahead.iter_mut().zip(room.used) {
+                                        if !used.is_null() {
+                                            let used = used.wrapping_offset(far);
+                                            *ahead = (used.wrapping_add(column + stripe), below);
+                                        }
+                                    }
+                                }
                                 let block = Block {
+                                    ahead,
                                     deep,
-                                    left: panel,
-                                    right: right_panel.cast_const(),
-                                    target: target.offset(below_top).add(column),
-                                    below,
-                                    size: [(rows - row).min(ROWS), width],
+                                    left: left.add((row - top) * deep),
+                                    right: room.scratch.add(stripe * deep).cast_const(),
+                                    target: (to, to_below),
+                                    before: (from, from_below),
+                                    size: [(last - row).min(ROWS), own],
                                     factor: call.factor,
-                                    adds: call.adds || start > 0,
+                                    adds: call.adds || before > 0,
                                 };
-                                match vectors {
+                                match own.div_ceil($lanes) {
                                     1 => $block::<1>(&block),
                                     2 => $block::<2>(&block),
                                     _ => $block::<VECTORS>(&block),
                                 }
                             }
                         }
+                        if done {
+                            finished(first..last, column..last_column);
+                        }
                     }
+                }
+            }
+        }
+
+        /// Packs rows of a left operand as a whole, as [`Packed`] says.
+        ///
+        /// # Safety
+        /// All elements are valid, and `to` has room for all rows.
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f")]
+        unsafe fn $whole(
+            from: *const $type,
+            [down, inwards]: [isize; 2],
+            [first, last, depth]: [usize; 3],
+            (to, all_rows): (*mut $type, usize),
+        ) {
+            for (start, end) in parts(depth, SHARED_DEPTH) {
+                let offset = first as isize * down + start as isize * inwards;
+                let deep = end - start;
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = to.add(start * all_rows + first * deep);
+                    $panels(
+                        from.offset(offset),
+                        [down, inwards],
+                        [last - first, deep],
+                        to,
+                    );
                 }
             }
         }
@@ -174,10 +340,11 @@ macro_rules! packed {
             }
         }
 
-        /// Packs lines whose elements lie side by side, `far` apart, with zeros up to `room`.
+        /// Packs lines whose elements lie side by side, `far` apart, into panels one behind the other, with zeros up to whole
+        /// vectors.
         ///
         /// # Safety
-        /// All elements are valid, and `to` has room for so many lines of `room` elements.
+        /// All elements are valid, and `to` has room for so many lines of whole vectors.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f")]
         unsafe fn $along(
@@ -185,18 +352,28 @@ macro_rules! packed {
             far: isize,
             [width, lines]: [usize; 2],
             to: *mut $type,
-            room: usize,
         ) {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch, $load, $store};
+            let ahead = if width > VECTORS * $lanes {
+                LINES_AHEAD / GROUP as isize
+            } else {
+                LINES_AHEAD
+            };
             for line in 0..lines {
-                for place in (0..room).step_by($lanes) {
-                    let mask = mask!($mask, $lanes, width - place);
-                    // SAFETY: the mask keeps out what lies beyond the width, and fetching reaches nothing; the rest is the
-                    // caller's promise.
-                    unsafe {
-                        let from = from.offset(line as isize * far).add(place);
-                        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_offset(LINES_AHEAD * far).cast());
-                        $store(to.add(line * room + place), <$mask>::MAX, $load(mask, from));
+                for stripe in (0..width).step_by(VECTORS * $lanes) {
+                    let own = (width - stripe).min(VECTORS * $lanes);
+                    let all = own.next_multiple_of($lanes);
+                    for place in (0..own).step_by($lanes) {
+                        let mask = mask!($mask, $lanes, own - place);
+                        // SAFETY: the mask keeps out what lies beyond the width, and fetching reaches nothing; the rest is
+                        // the caller's promise.
+                        unsafe {
+                            let from = from.offset(line as isize * far).add(stripe + place);
+                            let fetched = from.wrapping_offset(ahead * far);
+                            _mm_prefetch::<_MM_HINT_T0>(fetched.cast());
+                            let to = to.add(stripe * lines + line * all + place);
+                            $store(to, <$mask>::MAX, $load(mask, from));
+                        }
                     }
                 }
             }
@@ -238,20 +415,21 @@ macro_rules! packed {
                 // The target's lines are asked for row by row while the first sums are under way: all at once they would
                 // hold up the panels.
                 let turns = block.deep / TURN;
-                let mut ahead = block.target.cast_const();
                 let mut next = block.left;
-                for (count, step) in [(turns.min(ROWS), block.below), (turns - turns.min(ROWS), 0)]
-                {
-                    for _ in 0..count {
+                let mut ahead = block.ahead;
+                let count = turns.min(USED * ROWS);
+                for (count, steps) in [(count, 1), (turns - count, 0)] {
+                    for turn in 0..count {
                         for line in (0..ROWS * TURN * size_of::<$type>()).step_by(64) {
                             let at = next.wrapping_add(AHEAD).cast::<i8>().wrapping_add(line);
                             _mm_prefetch::<_MM_HINT_T0>(at);
                         }
+                        let (line, below) = &mut ahead[turn % USED];
                         for number in 0..WIDE {
-                            let at = ahead.wrapping_add(number * $lanes);
+                            let at = line.wrapping_add(number * $lanes);
                             _mm_prefetch::<_MM_HINT_T0>(at.cast());
                         }
-                        ahead = ahead.wrapping_offset(step);
+                        *line = line.wrapping_offset(*below * steps);
                         place();
                         place();
                         place();
@@ -266,12 +444,14 @@ macro_rules! packed {
                     if row == rows {
                         break;
                     }
-                    let line = block.target.offset(row as isize * block.below);
+                    let line = block.target.0.offset(row as isize * block.target.1);
+                    let before = block.before.0.offset(row as isize * block.before.1);
                     for (number, sum) in sums.into_iter().enumerate() {
                         let start = number * $lanes;
-                        let (mask, line) = (mask!($mask, $lanes, width - start), line.add(start));
+                        let mask = mask!($mask, $lanes, width - start);
+                        let (line, before) = (line.add(start), before.add(start));
                         let sum = if block.adds {
-                            $fused(scale, sum, $load(mask, line))
+                            $fused(scale, sum, $load(mask, before))
                         } else {
                             $times(scale, sum)
                         };
@@ -283,15 +463,27 @@ macro_rules! packed {
     };
 }
 
+/// A part of a product.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Slice {
+    rows: (usize, usize),
+    columns: (usize, usize),
+    depth: (usize, usize),
+}
+
 /// A block of the target and the panels that it is the product of.
 #[cfg(target_arch = "x86_64")]
 struct Block<T> {
+    /// What is fetched meanwhile, row by row.
+    ahead: [(*const T, isize); USED],
     deep: usize,
     left: *const T,
     right: *const T,
-    target: *mut T,
-    /// The stride of the target's rows.
-    below: isize,
+    /// Where it starts, and the stride of its rows.
+    target: (*mut T, isize),
+    /// The same of what it is added to.
+    before: (*const T, isize),
     /// Rows and columns that are there.
     size: [usize; 2],
     factor: T,
@@ -299,7 +491,10 @@ struct Block<T> {
 }
 
 packed!(
-    single,
+    SINGLE,
+    single_product,
+    single_slice,
+    single_whole,
     single_panels,
     single_along,
     single_block,
@@ -314,7 +509,10 @@ packed!(
     _mm512_mask_storeu_ps
 );
 packed!(
-    double,
+    DOUBLE,
+    double_product,
+    double_slice,
+    double_whole,
     double_panels,
     double_along,
     double_block,
@@ -330,119 +528,4 @@ packed!(
 );
 
 #[cfg(test)]
-mod tests {
-    use faer::traits::ComplexField;
-
-    use super::scratch_size;
-    use crate::kernels::product::{Call, multiply};
-    use crate::kernels::real::Real;
-
-    /// Reproducible numbers below a bound.
-    struct Source(u64);
-
-    impl Source {
-        fn below(&mut self, bound: usize) -> usize {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
-            self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) as usize % bound
-        }
-
-        fn values<T: Real>(&mut self, count: usize) -> Vec<T> {
-            let value = |_| T::from_f64(self.below(2001) as f64 / 1000.0 - 1.0);
-            (0..count).map(value).collect()
-        }
-    }
-
-    /// Strides of a matrix with gaps, rows or columns side by side, and the elements that it takes.
-    fn strides(shape: [usize; 2], gap: usize, turned: bool) -> ([isize; 2], usize) {
-        let [rows, columns] = shape;
-        if turned {
-            ([1, (rows + gap) as isize], (rows + gap) * columns)
-        } else {
-            ([(columns + gap) as isize, 1], (columns + gap) * rows)
-        }
-    }
-
-    /// Compares with plain loops in double precision and with `faer`; what lies between the target's rows and behind the
-    /// scratch space stays.
-    fn agrees<T: Real + ComplexField>(shape: [usize; 3], source: &mut Source, tolerance: f64) {
-        let Some(packed) = T::packed() else { return };
-        let [rows, columns, depth] = shape;
-        let (left_strides, size) = strides([rows, depth], source.below(9), source.below(2) == 1);
-        let left: Vec<T> = source.values(size);
-        let (right_strides, size) =
-            strides([depth, columns], source.below(9), source.below(2) == 1);
-        let right: Vec<T> = source.values(size);
-        let (target_strides, size) = strides([rows, columns], source.below(9), false);
-        let before: Vec<T> = source.values(size);
-        let mut own = before.clone();
-        let mut other = before.clone();
-        let guard = T::from_f64(7.0);
-        let mut scratch = vec![guard; scratch_size(shape) + 64];
-        let factor = [1.0, -0.5][source.below(2)];
-        let adds = source.below(2) == 1;
-        let call = |target: &mut [T]| Call {
-            shape,
-            left: (left.as_ptr(), left_strides),
-            right: (right.as_ptr(), right_strides),
-            target: (target.as_mut_ptr(), target_strides),
-            factor: T::from_f64(factor),
-            adds,
-        };
-        // SAFETY: all matrices have the sizes that the call names, and the machine was asked.
-        unsafe {
-            packed(&call(&mut own), scratch.as_mut_ptr());
-            multiply(call(&mut other));
-        }
-        assert!(
-            scratch[scratch_size(shape)..]
-                .iter()
-                .all(|value| *value == guard)
-        );
-        let at = |values: &[T], strides: [isize; 2], row: usize, column: usize| {
-            values[row * strides[0] as usize + column * strides[1] as usize].to_f64()
-        };
-        let width = target_strides[0] as usize;
-        for (place, found) in own.iter().enumerate() {
-            let (row, column) = (place / width, place % width);
-            if column >= columns {
-                assert!(
-                    *found == before[place],
-                    "{shape:?}: written beside the target"
-                );
-                continue;
-            }
-            let product = |inner| {
-                at(&left, left_strides, row, inner) * at(&right, right_strides, inner, column)
-            };
-            let sum: f64 = (0..depth).map(product).sum();
-            let start = if adds { before[place].to_f64() } else { 0.0 };
-            let expected = start + factor * sum;
-            for found in [found.to_f64(), other[place].to_f64()] {
-                assert!(
-                    (found - expected).abs() <= tolerance,
-                    "{shape:?}: {found} instead of {expected} at {row}, {column}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn shapes_strides_and_edges_agree_with_plain_loops() {
-        let mut source = Source(3);
-        let mut shapes = vec![
-            [1, 1, 1],
-            [8, 48, 384],
-            [9, 49, 385],
-            [520, 17, 5],
-            [1030, 50, 30],
-            [16, 130, 1100],
-        ];
-        let most = [70, 150, 800];
-        shapes.extend((0..40).map(|_| most.map(|most| 1 + source.below(most))));
-        for shape in shapes {
-            agrees::<f32>(shape, &mut source, 2e-4);
-            agrees::<f64>(shape, &mut source, 1e-12);
-        }
-    }
-}
+mod tests;

@@ -6,12 +6,12 @@ use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::packed;
+use super::packed::{self, Room, USED};
 use super::real::Real;
 use super::run::Memory;
 use super::transpose::transpose;
 use crate::memory::Place;
-use crate::product::Product;
+use crate::product::{PANEL_ROWS, Product};
 
 /// One product of plain matrices.
 pub struct Call<T> {
@@ -63,6 +63,9 @@ pub(crate) unsafe fn multiply<T: ComplexField>(call: Call<T>) {
     matmul(target, accumulate, left, right, call.factor, Par::Seq);
 }
 
+/// Is told which rows and columns of a product's target are done, as they are: each once.
+pub(crate) type Finished<'a> = &'a mut dyn FnMut(Range<usize>, Range<usize>);
+
 /// The part of a product that a task computes.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
@@ -89,7 +92,8 @@ pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     let [_, columns, depth] = product.shape;
     let mut size = 0;
     if product.packs() {
-        size = packed::scratch_size([rows, columns, depth]);
+        let (shared, near) = (product.packed.is_some(), product.is_near());
+        size = packed::scratch_size([rows, columns, depth], shared, near);
     }
     if product.transposes_left() {
         size = size.max(rows * depth.min(CALL_DEPTH));
@@ -97,7 +101,41 @@ pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     size
 }
 
-/// Runs a part of a product with all its loops.
+/// A left operand that is packed as a whole, for the tiles of a product that share it.
+#[derive(Debug)]
+pub(crate) struct Packing {
+    pub from: Place,
+    /// The strides along rows and depth.
+    pub strides: [usize; 2],
+    pub rows: usize,
+    pub depth: usize,
+    pub to: Place,
+}
+
+/// Packs the panels `from..to`.
+///
+/// # Safety
+/// As for [`run`].
+pub(crate) unsafe fn pack<T: Real>(
+    packing: &Packing,
+    memory: Memory<'_, T>,
+    panels: &Range<usize>,
+) {
+    let Some(packed) = T::packed() else { return };
+    let address = |place: Place| memory.address(place, 0);
+    let strides = packing.strides.map(|stride| stride as isize);
+    let last = packing.rows.min(panels.end * PANEL_ROWS);
+    let extents = [panels.start * PANEL_ROWS, last, packing.depth];
+    let to = (
+        address(packing.to),
+        packing.rows.next_multiple_of(PANEL_ROWS),
+    );
+    // SAFETY: the caller's promise, and the machine was asked.
+    unsafe { (packed.panels)(address(packing.from), strides, extents, to) };
+}
+
+/// Runs a part of a product with all its loops. A product that has none says which rows and columns of the whole target
+/// are done, while they are near.
 ///
 /// # Safety
 /// `memory` holds every element that the plan laid out, `scratch` as many as [`scratch_size`] says, and nobody
@@ -107,6 +145,7 @@ pub(crate) unsafe fn run<T: Real>(
     memory: Memory<'_, T>,
     scratch: *mut T,
     part: &Part,
+    finished: Finished<'_>,
 ) {
     let first = part.rows.start;
     let address = |place: Place| memory.address(place, first);
@@ -116,32 +155,46 @@ pub(crate) unsafe fn run<T: Real>(
         right: address(product.right.place).cast_const(),
         target: address(product.target.place),
     };
+    // What is near is no part of a matrix.
+    let step = |stride: usize| if product.is_near() { 0 } else { stride };
+    let [below, beside] = product.target.strides.map(step);
     if let Some(scale) = product.rows {
         let start = first * scale;
         shape[0] = part.rows.len() * scale;
-        from = from.moved(
-            start,
-            [product.left.strides[0], 0, product.target.strides[0]],
-        );
+        from = from.moved(start, [product.left.strides[0], 0, below]);
     }
     let columns = part.columns.start..part.columns.end.min(shape[1]);
     shape[1] = columns.len();
-    let across = [0, product.right.strides[1], product.target.strides[1]];
-    from = from.moved(columns.start, across);
+    from = from.moved(columns.start, [0, product.right.strides[1], beside]);
     let scalars = product.factor.scalars.iter();
     // SAFETY: scalars lie in the arena.
     let scalars = scalars.map(|at| unsafe { (*memory.arena.add(*at)).to_f64() });
     let factor = scalars.product::<f64>() * product.factor.number;
+    let mut used = [std::ptr::null(); USED];
+    for (used, at) in used.iter_mut().zip(&product.used) {
+        let before = first * product.target.strides[0] + columns.start;
+        *used = memory.arena.wrapping_add(at + before).cast_const();
+    }
     let around = Around {
         product,
+        used,
         scratch,
+        left: product
+            .packed
+            .map(|(place, rows)| (address(place).cast_const(), rows, first)),
         shape,
         factor: T::from_f64(factor),
     };
     let (batch, turns) = &product.batch;
     if batch.is_empty() {
+        let (above, before) = (first * product.rows.unwrap_or(1), columns.start);
+        let moved = |range: Range<usize>, by: usize| range.start + by..range.end + by;
         // SAFETY: the caller's promise.
-        unsafe { around.run(0, from, product.adds) };
+        unsafe {
+            around.run(0, from, product.adds, &mut |rows, columns| {
+                finished(moved(rows, above), moved(columns, before));
+            });
+        }
         return;
     }
     for turn in first * turns..part.rows.end * turns {
@@ -152,7 +205,7 @@ pub(crate) unsafe fn run<T: Real>(
             rest /= outer.extent;
         }
         // SAFETY: the caller's promise.
-        unsafe { around.run(0, from, product.adds) };
+        unsafe { around.run(0, from, product.adds, &mut |_, _| {}) };
     }
 }
 
@@ -178,26 +231,40 @@ impl<T> Addresses<T> {
 struct Around<'a, T> {
     product: &'a Product,
     scratch: *mut T,
+    /// The left operand, packed as a whole: where it starts, its rows, and the first of them.
+    left: Option<(*const T, usize, usize)>,
+    /// Where what is used on the target starts.
+    used: [*const T; USED],
     shape: [usize; 3],
     factor: T,
 }
 
 impl<T: Real> Around<'_, T> {
-    unsafe fn run(&self, depth: usize, from: Addresses<T>, adds: bool) {
+    unsafe fn run(&self, depth: usize, from: Addresses<T>, adds: bool, finished: Finished<'_>) {
         let Some(outer) = self.product.loops.get(depth) else {
             // SAFETY: the caller's promise.
-            unsafe { self.matrices(from, adds) };
+            unsafe { self.matrices(from, adds, finished) };
             return;
         };
         for turn in 0..outer.extent {
             let adds = adds || (outer.adds && turn > 0);
             // SAFETY: as above.
-            unsafe { self.run(depth + 1, from.moved(turn, outer.strides), adds) };
+            unsafe { self.run(depth + 1, from.moved(turn, outer.strides), adds, finished) };
+        }
+    }
+
+    /// What a packed product works with.
+    fn room(&self) -> Room<T> {
+        Room {
+            scratch: self.scratch,
+            left: self.left,
+            near: self.product.is_near(),
+            used: self.used,
         }
     }
 
     /// One product of plain matrices, block of columns by block of columns.
-    unsafe fn matrices(&self, from: Addresses<T>, adds: bool) {
+    unsafe fn matrices(&self, from: Addresses<T>, adds: bool, finished: Finished<'_>) {
         let product = self.product;
         let [rows, columns, depth] = self.shape;
         let strides = |strides: [usize; 2]| strides.map(|stride| stride as isize);
@@ -227,10 +294,11 @@ impl<T: Real> Around<'_, T> {
             // SAFETY: the addresses lie in arrays that the plan laid out for these extents; the columns of both are
             // side by side, and the machine was asked.
             unsafe { multiply(&call) };
+            finished(0..rows, 0..columns);
             return;
         }
         if product.packs()
-            && let Some(multiply) = T::packed()
+            && let Some(packed) = T::packed()
         {
             let call = Call {
                 shape: self.shape,
@@ -241,7 +309,7 @@ impl<T: Real> Around<'_, T> {
                 adds,
             };
             // SAFETY: as above; the scratch space was made for it.
-            unsafe { multiply(&call, self.scratch) };
+            unsafe { (packed.product)(&call, self.room(), finished) };
             return;
         }
         let transposes = product.transposes_left();
@@ -268,16 +336,20 @@ impl<T: Real> Around<'_, T> {
             for column in (0..columns).step_by(CALL_COLUMNS) {
                 let across = [0, product.right.strides[1], product.target.strides[1]];
                 let from = from.moved(column, across);
+                let width = CALL_COLUMNS.min(columns - column);
                 // SAFETY: the addresses lie in arrays that the plan laid out for these extents.
                 unsafe {
                     T::multiply(Call {
-                        shape: [rows, CALL_COLUMNS.min(columns - column), depth],
+                        shape: [rows, width, depth],
                         left,
                         right: (from.right, right_strides),
                         target: (from.target, target_strides),
                         factor: self.factor,
                         adds: adds || start > 0,
                     });
+                }
+                if start + depth == self.shape[2] {
+                    finished(0..rows, column..column + width);
                 }
             }
         }

@@ -12,6 +12,8 @@ use crate::nest::{Nest, Varies};
 pub(super) enum Action<T> {
     /// It lies in a dense array, or is to be written there: at the block's own place.
     Dense,
+    /// It lies in the tile of a large product.
+    Near,
     /// It lies in an array, a piece of a row side by side, or one element.
     Line,
     /// It is gathered from an array.
@@ -198,7 +200,9 @@ impl<'a> Maker<'a> {
                     let access = &step.access;
                     let plain = access.computed.is_empty();
                     let side_by_side = scalar || access.strides.last() == Some(&1);
-                    if plain && access.dense && !scalar {
+                    if access.place.home == Home::Tile {
+                        push(Action::Near);
+                    } else if plain && access.dense && !scalar {
                         push(Action::Dense);
                     } else if plain && pieces && side_by_side {
                         push(Action::Line);

@@ -68,7 +68,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! precision {
-    ($type:ty, $name:literal, $limits:ident, $kernel:ident) => {
+    ($type:ty, $name:literal, $limits:ident, $kernel:ident, $packed:ident) => {
         impl sealed::Precision for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
@@ -112,7 +112,7 @@ macro_rules! precision {
             fn packed() -> Option<Packed<Self>> {
                 #[cfg(target_arch = "x86_64")]
                 if Level::detect() == Level::Avx512 {
-                    return Some(super::packed::$kernel);
+                    return Some(super::packed::$packed);
                 }
                 None
             }
@@ -129,5 +129,5 @@ macro_rules! precision {
     };
 }
 
-precision!(f32, "f32", single_limits, single);
-precision!(f64, "f64", double_limits, double);
+precision!(f32, "f32", single_limits, single, SINGLE);
+precision!(f64, "f64", double_limits, double, DOUBLE);

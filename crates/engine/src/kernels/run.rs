@@ -7,7 +7,7 @@ use super::aligned::{Aligned, Pages};
 use super::dense::{self, Dense};
 use super::loops::{Ready, Scratch};
 use super::pool::Pool;
-use super::product::{self, Part};
+use super::product::{self, Packing, Part};
 use super::real::Real;
 use crate::memory::{Home, Place};
 use crate::product::Product;
@@ -17,6 +17,8 @@ use crate::product::Product;
 pub(crate) enum Kernel<T> {
     /// A matrix product.
     Product(Product),
+    /// The left operand of products, laid out in panels.
+    Packing(Packing),
     /// A loop nest.
     Loop(Ready<T>),
     /// A function of whole matrices.
@@ -30,6 +32,8 @@ pub(crate) struct Task {
     pub part: Part,
     /// So many rows at a time go through all kernels, so that what one writes is still near for the next.
     pub strip: usize,
+    /// Whether the first kernel is a large product, and the others run on what is done of it.
+    pub follows: bool,
 }
 
 /// Tasks that may run side by side.
@@ -63,7 +67,7 @@ impl<T: Real> Scratches<T> {
         let loops = || {
             kernels.iter().filter_map(|kernel| match kernel {
                 Kernel::Loop(ready) => Some(ready),
-                Kernel::Product(_) | Kernel::Dense(_) => None,
+                _ => None,
             })
         };
         let tasks = stages.iter().flat_map(|stage| &stage.tasks);
@@ -72,7 +76,7 @@ impl<T: Real> Scratches<T> {
                 .iter()
                 .map(|kernel| match kernel {
                     Kernel::Product(product) => product::scratch_size(product, task.strip),
-                    Kernel::Loop(_) | Kernel::Dense(_) => 0,
+                    _ => 0,
                 })
         });
         let operand = operand.max().unwrap_or(0);
@@ -102,6 +106,9 @@ impl<T: Real> Scratches<T> {
 pub(crate) trait Watch: Sync {
     /// Calls `run`, which runs the kernel with this number.
     fn watch(&self, kernel: usize, run: impl FnOnce());
+
+    /// Calls `run`, which runs a part of the kernel with this number within a call of the kernel `outer`.
+    fn watch_within(&self, outer: usize, kernel: usize, run: impl FnOnce());
 }
 
 /// Nobody watches.
@@ -110,6 +117,11 @@ pub(crate) struct Unwatched;
 impl Watch for Unwatched {
     #[inline]
     fn watch(&self, _: usize, run: impl FnOnce()) {
+        run();
+    }
+
+    #[inline]
+    fn watch_within(&self, _: usize, _: usize, run: impl FnOnce()) {
         run();
     }
 }
@@ -133,6 +145,7 @@ impl<T> Memory<'_, T> {
                 let held = self.locals.wrapping_add(place.offset);
                 held.wrapping_sub(first * row)
             }
+            Home::Tile => self.locals.wrapping_add(place.offset),
             Home::Lent(number) => self.lent[number].wrapping_add(place.offset),
         }
     }
@@ -305,22 +318,29 @@ impl<T: Real> Arena<T> {
                 } else {
                     0
                 };
-                for number in task.kernels.clone() {
-                    // SAFETY: the layout placed everything that the kernels reach, and the schedule gives the tasks
-                    // of a stage disjoint parts of their targets.
+                let Range { start: first, end } = task.kernels;
+                let own = if task.follows { first + 1 } else { end };
+                for number in first..own {
+                    // SAFETY (all here): the layout placed everything that the kernels reach, and the schedule gives the
+                    // tasks of a stage disjoint parts of their targets.
                     watch.watch(number, || unsafe {
                         match &kernels[number] {
                             Kernel::Product(product) => {
-                                product::run(
-                                    product,
-                                    memory,
-                                    operand.elements_mut().as_mut_ptr(),
-                                    &part,
-                                );
+                                let scratch = operand.elements_mut().as_mut_ptr();
+                                let mut finished = |rows: Range<usize>, columns: Range<usize>| {
+                                    let part = Part { rows, columns };
+                                    for (place, follower) in kernels[own..end].iter().enumerate() {
+                                        if let Kernel::Loop(ready) = follower {
+                                            watch.watch_within(number, own + place, || {
+                                                ready.run(memory, &part, 0, loops);
+                                            });
+                                        }
+                                    }
+                                };
+                                product::run(product, memory, scratch, &part, &mut finished);
                             }
-                            Kernel::Loop(ready) => {
-                                ready.run(memory, part.rows.start, part.rows.end, ahead, loops);
-                            }
+                            Kernel::Packing(packing) => product::pack(packing, memory, &part.rows),
+                            Kernel::Loop(ready) => ready.run(memory, &part, ahead, loops),
                             Kernel::Dense(dense) => dense::run(dense, memory.arena),
                         }
                     });

@@ -8,3 +8,4 @@ mod random;
 mod reference;
 mod second;
 mod stability;
+mod tiles;

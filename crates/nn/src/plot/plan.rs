@@ -172,6 +172,7 @@ impl Bar {
     fn draw(&self, svg: &mut String, number: usize, kernel: &KernelReport, y: f64, scale: f64) {
         let (name, color) = match kernel.kind {
             KernelKind::Product => ("product", BLUE),
+            KernelKind::Packing => ("packing", BLUE),
             KernelKind::Loop => ("loop", GREEN),
             KernelKind::Reduction => ("reduction", ORANGE),
             KernelKind::MatrixFunction => ("matrices", VIOLET),
