@@ -1,5 +1,6 @@
 //! What does the Python package cost, and how fast are its estimators? A call of a small function beside the same plan run from Rust, the
-//! time of its import, and `MLPClassifier.fit` beside scikit-learn's on the digits and on Fashion-MNIST.
+//! time of its import, the emitted PyTorch beside PyTorch's own derivative, and `MLPClassifier.fit` beside scikit-learn's on the digits and on
+//! Fashion-MNIST.
 
 use std::error::Error;
 use std::path::Path;
@@ -16,6 +17,8 @@ const FOLDER: &str = "/usr/share/datasets/fashion-mnist";
 const LIMITS: (f64, f64) = (2e-6, 0.1);
 /// Times as fast as scikit-learn, and how far the mean accuracy may be from its.
 const FIT: (f64, f64) = (3.0, 0.005);
+/// The largest scaled difference of gradients in single precision.
+const DIFFERENCE: f64 = 1e-4;
 /// Runs of the plan that are timed at once.
 const RUNS: u32 = 20_000;
 
@@ -41,6 +44,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let times = times.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
         report.limit("import", "the limit", &times, LIMITS.1);
     }
+    let emitted = ["layer-norm", "cross-entropy", "gelu-mlp", "attention"];
+    if emitted
+        .iter()
+        .any(|case| report.wants(&format!("torch {case}")))
+    {
+        let mut torch = Rival::python("emitted.py", THREADS, &[])?;
+        for case in emitted {
+            if report.wants(&format!("torch {case}")) {
+                backward(&mut report, &mut torch, case)?;
+            }
+        }
+    }
     let seeds = report.choose(1, 5);
     for data in ["digits", "fashion"] {
         for precision in ["float64", "float32"] {
@@ -51,6 +66,35 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     report.finish()
+}
+
+/// Both passes of a function by the emitted PyTorch and by PyTorch's own derivative: seconds and bytes.
+fn backward(report: &mut Report, torch: &mut Rival, case: &str) -> Result<(), Box<dyn Error>> {
+    let [error, ours_kept, ours_peak, theirs_kept, theirs_peak] =
+        torch.ask(&format!("compare {case}"))?[..]
+    else {
+        return Err("five numbers are the answer".into());
+    };
+    if error > DIFFERENCE {
+        return Err(format!("{case}: the gradients differ by {error}").into());
+    }
+    let mut seconds = [const { Vec::new() }; 2];
+    for _ in 0..report.choose(5, 21) {
+        for (side, name) in ["ours", "theirs"].into_iter().enumerate() {
+            seconds[side].push(torch.ask(&format!("run {name} {case}"))?[0]);
+        }
+    }
+    let rival = "PyTorch's autograd";
+    let name = format!("torch {case}, {THREADS} threads");
+    report.compare(&name, rival, [&seconds[0], &seconds[1]], Some(1.0));
+    let name = format!("torch {case}, most memory at once");
+    report.memory(&name, rival, [ours_peak, theirs_peak], 1.0);
+    report.note(format!(
+        "torch {case}: {:.2} MB are kept between the passes, by PyTorch {:.2} MB.",
+        ours_kept * 1e-6,
+        theirs_kept * 1e-6
+    ));
+    Ok(())
 }
 
 fn fit(

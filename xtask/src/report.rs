@@ -27,12 +27,15 @@ pub enum Unit {
     Seconds,
     /// Numbers without a unit, such as a share.
     Plain,
+    /// Bytes, printed in millions.
+    Bytes,
 }
 
 impl Unit {
     fn print(self, number: f64) -> String {
         match self {
             Unit::Plain => format!("{number:.4}"),
+            Unit::Bytes => format!("{:.2}MB", number * 1e-6),
             Unit::Seconds if number < 1e-3 => format!("{:.2}µs", number * 1e6),
             Unit::Seconds if number < 1.0 => format!("{:.3}ms", number * 1e3),
             Unit::Seconds => format!("{number:.2}s"),
@@ -128,6 +131,20 @@ impl Report {
             bound: ratio,
         };
         self.figure(case, rival, unit, comparison, Some(goal));
+    }
+
+    /// Takes the bytes of both sides; the figure is how often ours fit into theirs.
+    pub fn memory(&mut self, case: &str, rival: &str, [ours, theirs]: [f64; 2], goal: f64) {
+        let ratio = theirs / ours;
+        let comparison = Comparison {
+            ours,
+            theirs,
+            ours_best: ours,
+            theirs_best: theirs,
+            ratio,
+            bound: ratio,
+        };
+        self.figure(case, rival, Unit::Bytes, comparison, Some(goal));
     }
 
     /// Takes seconds that must stay below a limit; the figure is how often they fit into it.
