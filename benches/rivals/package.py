@@ -71,6 +71,8 @@ def fit(package, name, precision, seed):
     model = classifier((HIDDEN[name],), max_iter=epochs, random_state=int(seed), tol=0, n_iter_no_change=epochs + 1)
     with threadpool_limits(THREADS), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # The threads of the side that ran before wait for work, awake, for some milliseconds.
+        time.sleep(0.1)
         start = time.perf_counter()
         model.fit(*train)
         seconds = time.perf_counter() - start

@@ -36,15 +36,19 @@ class Hessian:
     def _alone(self, values):
         return values[0] if len(self._wrt) == 1 else dict(zip(self._wrt, values, strict=True))
 
-    def __matmul__(self, vector):
+    def _by_name(self, vector) -> dict:
+        """A vector as one array for each variable."""
         if len(self._wrt) == 1 and not isinstance(vector, Mapping):
             vector = {self._wrt[0]: vector}
         if not isinstance(vector, Mapping) or set(vector) != set(self._wrt):
             raise TypeError(
-                f"the Hessian by {', '.join(self._wrt)} is multiplied by one array for each of them, in a dictionary"
+                f"vectors for the Hessian by {', '.join(self._wrt)} are one array for each, in a dictionary"
             )
+        return {name: vector[name] for name in self._wrt}
+
+    def __matmul__(self, vector):
         tangents = self._function._plan_of("hvp", self._wrt).inputs[-len(self._wrt) :]
-        along = {tangent: vector[name] for tangent, name in zip(tangents, self._wrt, strict=True)}
+        along = dict(zip(tangents, self._by_name(vector).values(), strict=True))
         return self._alone(self._run("hvp", **along))
 
     # The Hessian is symmetric.
@@ -74,23 +78,21 @@ class Hessian:
         """
         import numpy as np
 
-        alone = len(self._wrt) == 1 and not isinstance(vector, Mapping)
-        parts = [np.asarray(part) for part in ([vector] if alone else (vector[name] for name in self._wrt))]
+        parts = [np.asarray(part) for part in self._by_name(vector).values()]
         ends = np.cumsum([part.size for part in parts])[:-1]
 
         def apart(flat):
-            pieces = [piece.reshape(part.shape) for piece, part in zip(np.split(flat, ends), parts, strict=True)]
-            return pieces[0] if alone else dict(zip(self._wrt, pieces, strict=True))
+            pieces = zip(np.split(flat, ends), parts, strict=True)
+            return self._alone([piece.reshape(part.shape) for piece, part in pieces])
 
         right = np.concatenate([part.ravel() for part in parts])
         if not iterative:
-            return apart(np.linalg.solve(self._matrix([part.size for part in parts]), right))
+            return apart(np.linalg.solve(self._matrix([part.shape for part in parts]), right))
         from scipy.sparse.linalg import LinearOperator, minres
 
         def product(flat):
             result = self @ apart(flat)
-            values = [result] if alone else [result[name] for name in self._wrt]
-            return np.concatenate([np.ravel(value) for value in values])
+            return np.concatenate([np.ravel(value) for value in self._by_name(result).values()])
 
         operator = LinearOperator((right.size, right.size), product, dtype=right.dtype)
         precision = np.finfo(np.result_type(right, np.float32)).eps
@@ -102,15 +104,19 @@ class Hessian:
             )
         return apart(solution)
 
-    def _matrix(self, sizes: list[int]):
-        """All elements as one matrix, by variables of these sizes."""
+    def _matrix(self, shapes: list[tuple[int, ...]]):
+        """All elements as one matrix, by variables of these shapes."""
         import numpy as np
 
         dense = self.dense()
-        if not isinstance(dense, dict):
-            return np.asarray(dense).reshape(sizes[0], sizes[0])
-        blocks = iter(dense.values())
-        return np.block([[np.asarray(next(blocks)).reshape(m, n) for n in sizes] for m in sizes])
+        blocks = dense if isinstance(dense, dict) else {(self._wrt[0], self._wrt[0]): dense}
+        for name, shape in zip(self._wrt, shapes, strict=True):
+            own = blocks[name, name].shape[: blocks[name, name].ndim // 2]
+            if own != shape:
+                raise ValueError(f"the vector for `{name}` has the shape {shape}, but `{name}` has the shape {own}")
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        own = iter(blocks.values())
+        return np.block([[next(own).reshape(m, n) for n in sizes] for m in sizes])
 
     def __repr__(self) -> str:
         return f"<Hessian by {', '.join(self._wrt)}>"

@@ -109,6 +109,10 @@ def test_hessians_are_solved_with_and_without_being_written_out():
         product = both @ both.solve(right, iterative=iterative)
         for name, part in right.items():
             np.testing.assert_allclose(product[name], part, rtol=1e-6)
+    with pytest.raises(TypeError, match="W, b"):
+        both.solve({"W": V})
+    with pytest.raises(ValueError, match="`W` has the shape"):
+        one.solve(V.T)
     flat = bp.compile("L = (v @ x)**2", v="N: constant", x="N").hessian(b, b)
     for iterative in (False, True):
         with pytest.raises(np.linalg.LinAlgError):
