@@ -295,28 +295,14 @@ macro_rules! table {
 }
 
 macro_rules! precision {
-    ($type:ident, $functions:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
-        // Some targets fuse without being asked.
-        level!($portable, $type, $functions, one_by_one, {
-            cfg!(any(target_feature = "fma", target_arch = "aarch64"))
-        });
-        #[cfg(target_arch = "x86_64")]
-        level!(
-            $avx2,
+    ($type:ident, $functions:ident, $modules:tt) => {
+        levels!(
+            level,
             $type,
             $functions,
-            one_by_one,
-            { true },
-            target_feature(enable = "avx2,fma")
-        );
-        #[cfg(target_arch = "x86_64")]
-        level!(
-            $avx512,
-            $type,
-            $functions,
-            side_by_side,
-            { true },
-            target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
+            $modules,
+            [one_by_one],
+            [side_by_side]
         );
 
         impl Kernels<$type> {
@@ -327,20 +313,14 @@ macro_rules! precision {
                 operation: Operation,
                 scalars: [bool; 3],
             ) -> Option<Kernel<$type>> {
-                Some(match level {
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => table!($avx512, operation, scalars),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => table!($avx2, operation, scalars),
-                    _ => table!($portable, operation, scalars),
-                })
+                Some(at_level!(level, $modules, table(operation, scalars)))
             }
         }
     };
 }
 
-precision!(f32, float, float_portable, float_avx2, float_avx512);
-precision!(f64, double, double_portable, double_avx2, double_avx512);
+precision!(f32, float, [float_portable float_avx2 float_avx512]);
+precision!(f64, double, [double_portable double_avx2 double_avx512]);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,9 @@
     reason = "kernels work on parts of one arena that several threads write at once"
 )]
 
+#[macro_use]
+mod levels;
+
 mod aligned;
 pub(crate) mod dense;
 pub(crate) mod elementwise;

@@ -188,27 +188,8 @@ macro_rules! table {
 }
 
 macro_rules! precision {
-    ($type:ident, $functions:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
-        // Some targets fuse without being asked.
-        level!($portable, $type, $functions, {
-            cfg!(any(target_feature = "fma", target_arch = "aarch64"))
-        });
-        #[cfg(target_arch = "x86_64")]
-        level!(
-            $avx2,
-            $type,
-            $functions,
-            { true },
-            target_feature(enable = "avx2,fma")
-        );
-        #[cfg(target_arch = "x86_64")]
-        level!(
-            $avx512,
-            $type,
-            $functions,
-            { true },
-            target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
-        );
+    ($type:ident, $functions:ident, $modules:tt) => {
+        levels!(level, $type, $functions, $modules, [], []);
 
         impl Reducers<$type> {
             /// The kernel that combines rows into an element each or, across them, into one row that is there, at a
@@ -218,20 +199,14 @@ macro_rules! precision {
                 reduction: Reduction,
                 across: bool,
             ) -> Reducer<$type> {
-                match level {
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => table!($avx512, reduction, across),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => table!($avx2, reduction, across),
-                    _ => table!($portable, reduction, across),
-                }
+                at_level!(level, $modules, table(reduction, across))
             }
         }
     };
 }
 
-precision!(f32, float, float_portable, float_avx2, float_avx512);
-precision!(f64, double, double_portable, double_avx2, double_avx512);
+precision!(f32, float, [float_portable float_avx2 float_avx512]);
+precision!(f64, double, [double_portable double_avx2 double_avx512]);
 
 #[cfg(test)]
 mod tests {
