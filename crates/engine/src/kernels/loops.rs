@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::aligned::Aligned;
 use super::product::Part;
-use super::program::{Action, Holder, Instruction, Program};
+use super::program::{Action, Instruction, Program, Source};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::Memory;
@@ -249,18 +249,21 @@ impl<T: Real> Tile<'_, T> {
     /// Sets the addresses of all values to where they start.
     fn place(&self, scratch: &mut Scratch<T>) {
         let program = &self.ready.program;
-        // Nothing is written to constants: no instruction computes one in place.
-        let constants = program.constants.as_ptr().cast_mut();
+        // In the order of `Source`'s homes. Nothing is written to constants: no instruction computes one in place.
+        let homes: [_; Source::LENT] = [
+            self.registers,
+            program.constants.as_ptr().cast_mut(),
+            self.memory.arena,
+            self.memory.locals,
+        ];
         let places = scratch.sources.iter_mut().zip(&mut scratch.addresses);
         for (source, (start, address)) in program.sources.iter().zip(places) {
-            *start = match source.holder {
-                Holder::Registers => self.registers.wrapping_add(source.offset),
-                Holder::Constants => constants.wrapping_add(source.offset),
-                Holder::Array(home) => {
-                    let offset = source.offset;
-                    self.address(Place { home, offset })
-                }
+            let home = match homes.get(source.home) {
+                Some(home) => *home,
+                None => self.memory.lent[source.home - Source::LENT],
             };
+            let held = home.wrapping_add(source.offset);
+            *start = held.wrapping_sub(self.first * source.row);
             *address = *start;
         }
     }

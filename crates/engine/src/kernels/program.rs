@@ -38,23 +38,31 @@ pub(super) struct Instruction<T> {
 /// Where the elements of a value start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source {
-    pub holder: Holder,
+    /// One of those below, or the number of a lent input after them: small plans look up many of these.
+    pub home: usize,
     pub offset: usize,
-}
-
-/// What a value's elements lie in.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Holder {
-    Registers,
-    Constants,
-    Array(Home),
+    /// For an array that a thread holds a strip of: elements of one row of a tile.
+    pub row: usize,
 }
 
 impl Source {
+    pub(super) const REGISTERS: usize = 0;
+    pub(super) const CONSTANTS: usize = 1;
+    pub(super) const ARENA: usize = 2;
+    pub(super) const LOCALS: usize = 3;
+    pub(super) const LENT: usize = 4;
+
     fn array(place: Place) -> Self {
+        let (home, row) = match place.home {
+            Home::Arena => (Self::ARENA, 0),
+            Home::Strip(row) => (Self::LOCALS, row),
+            Home::Tile => (Self::LOCALS, 0),
+            Home::Lent(number) => (Self::LENT + number, 0),
+        };
         Self {
-            holder: Holder::Array(place.home),
+            home,
             offset: place.offset,
+            row,
         }
     }
 }
@@ -84,15 +92,17 @@ impl<T: Real> Program<T> {
             Value::Constant(value) => {
                 constants.push(T::from_f64(value.0));
                 Source {
-                    holder: Holder::Constants,
+                    home: Source::CONSTANTS,
                     offset: constants.len() - 1,
+                    row: 0,
                 }
             }
             Value::Load(..) => Source::array(step.access.place),
             _ => step.direct.map_or(
                 Source {
-                    holder: Holder::Registers,
+                    home: Source::REGISTERS,
                     offset: step.register * register,
+                    row: 0,
                 },
                 Source::array,
             ),
