@@ -11,6 +11,10 @@ use crate::term::{Array, ArrayId, Combine, Origin, Position, Statement, Term};
 /// A larger operand is packed tile by tile, for the copy would be worth mentioning beside the arrays themselves.
 const MOST_PACKED: usize = 1 << 20;
 
+/// With fewer columns to multiply it by, a packed operand is not worth a stage of its own and its way from one core to the other:
+/// steps of 784-512-256-10 and 784-128-10 took a tenth longer on two threads.
+const LEAST_COLUMNS: usize = 1024;
+
 /// Depth below which products are not packed.
 const LEAST_DEPTH: usize = 16;
 
@@ -86,7 +90,8 @@ fn left_operand(fused: &Fused, group: &Group) -> Option<Statement> {
         .all(|array| fused.arrays[array.0].shape.len() == 2);
     let panels = rows.div_ceil(PANEL_ROWS);
     let packed = panels * PANEL_ROWS * depth;
-    if !matrices || depth < LEAST_DEPTH || columns * depth <= NEAR || packed > MOST_PACKED {
+    let narrow = columns < LEAST_COLUMNS || columns * depth <= NEAR;
+    if !matrices || depth < LEAST_DEPTH || narrow || packed > MOST_PACKED {
         return None;
     }
     let row = Position::Split(0, 2, PANEL_ROWS);

@@ -121,9 +121,12 @@ impl Product {
     fn shared_grid(&self, whole: usize) -> Vec<Part> {
         let [rows, columns, _] = self.shape;
         let across = columns.div_ceil(TILE_COLUMNS);
-        let across = across
-            .max(LEAST_TILES.min(columns / LEAST_COLUMNS))
-            .clamp(1, MOST_TILES);
+        let across = across.max(LEAST_TILES.min(columns / LEAST_COLUMNS));
+        // An even number of tiles is shared fairly by an even number of threads.
+        let across = match across {
+            0 | 1 => 1,
+            across => across.next_multiple_of(2).min(MOST_TILES),
+        };
         let down = if whole > 1 {
             rows / whole
         } else {

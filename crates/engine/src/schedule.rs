@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::fuse::Fused;
 use crate::kernels::product::Part;
 use crate::product::MOST_ROWS;
+use crate::share::NEAR;
 use crate::term::{ArrayId, Origin, Position, Statement, Term};
 
 /// Statements that share their rows, in order.
@@ -224,22 +225,22 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
 /// Neither a group nor a statement that joins it gives up a finer split into rows for one that leaves fewer than these.
 const FEW_ROWS: usize = 16;
 
-/// Whether an element-wise statement can run on each tile of a large product as soon as that is done: it needs of what the
-/// group writes the same elements only, and writes nothing that other tiles of the product read.
+/// Whether an element-wise statement is to run on each tile of a large product as soon as that is done: it needs of what the
+/// group writes the same elements only, and writes over nothing.
 fn follows(fused: &Fused, group: &Group, statement: &Statement) -> bool {
     let members = || group.members.iter().map(|place| &fused.statements[*place]);
     let Some(product) = members().next() else {
         return false;
     };
-    let replaced = fused.overwrites(statement.target);
     has_plain_tiles(product)
         && statement.is_map()
         && statement.dense.is_none()
         && statement.extents == product.extents[..product.rank]
-        && members().all(|member| {
-            let free = |input| !member.reads().contains(&input) || member.reads_in_place(input);
-            statement.reads_in_place(member.target) && replaced.is_none_or(free)
-        })
+        // A pass over what is near costs less than many small ones.
+        && statement.volume() > NEAR
+        // The updates of Adam's three arrays are slower tile by tile than row by row: they stay a pass of their own.
+        && fused.overwrites(statement.target).is_none()
+        && members().all(|member| statement.reads_in_place(member.target))
 }
 
 /// Whether a product is one of plain matrices, the target's elements along the last axis side by side, neither side of it

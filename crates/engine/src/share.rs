@@ -42,7 +42,7 @@ fn stands_between(statement: &Statement) -> bool {
 }
 
 /// Elements that are still in a core's cache when they are needed again.
-const NEAR: usize = 128 * 1024;
+pub(crate) const NEAR: usize = 128 * 1024;
 
 /// What it costs to write or to read an element that is near, and one that has to go to memory and back, in cheap operations: a core
 /// does about as many while the element moves (the rates are in `benches/README.md`).

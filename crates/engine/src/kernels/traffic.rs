@@ -40,12 +40,20 @@ impl<T: Copy> Traffic<T> {
         self.fetches.push((from, count));
     }
 
-    /// Some lines of each.
+    /// Some lines of each. Small plans have none, and call this after each of many small kernels.
     ///
     /// # Safety
     /// What is stored still lies where it lay, and its target is nobody else's.
     #[inline]
     pub(super) unsafe fn turn(&mut self) {
+        if !self.stores.is_empty() || !self.fetches.is_empty() {
+            // SAFETY: the caller's promise.
+            unsafe { self.send() };
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn send(&mut self) {
         let most = TURN * LINE / size_of::<T>();
         if let Some((from, to, count)) = self.stores.last_mut() {
             let now = most.min(*count);
