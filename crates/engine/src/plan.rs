@@ -281,7 +281,7 @@ impl<T: Real> Plan<T> {
             arena.run(
                 stage,
                 &self.kernels,
-                &self.scratches,
+                &mut self.scratches,
                 &self.pool,
                 &Unwatched,
             );
@@ -299,7 +299,7 @@ impl<T: Real> Plan<T> {
     fn stage(&mut self, stage: usize, watch: &impl Watch) {
         let stage = &self.stages[stage];
         self.arena
-            .run(stage, &self.kernels, &self.scratches, &self.pool, watch);
+            .run(stage, &self.kernels, &mut self.scratches, &self.pool, watch);
     }
 
     /// What the plan does and where everything lies.

@@ -45,6 +45,8 @@ pub(crate) struct Ready<T> {
     reducers: Vec<Reducer<T>>,
     /// For each store whether it is sent while the next block is computed.
     sent: Vec<bool>,
+    /// Whether anything is written past the caches.
+    streams: bool,
     /// Loads of which the rows that come next are asked for.
     ahead: Vec<usize>,
 }
@@ -125,11 +127,13 @@ impl<T: Real> Ready<T> {
                 && value(store).direct.is_none()
         };
         let sent = nest.output.stores.iter().map(sent).collect();
+        let streams = nest.output.stores.iter().any(|store| store.streams);
         Self {
             nest,
             program,
             reducers,
             sent,
+            streams,
             ahead: Vec::new(),
         }
     }
@@ -196,7 +200,7 @@ impl<T: Real> Ready<T> {
             tile.run(scratch);
             scratch.traffic.finish();
         }
-        if self.nest.output.stores.iter().any(|store| store.streams) {
+        if self.streams {
             stream::finish();
         }
     }
@@ -301,7 +305,8 @@ impl<T: Real> Tile<'_, T> {
             return;
         }
         let together = (block::<T>() / inner).max(1);
-        for row in self.rows.clone().step_by(together) {
+        let mut row = self.rows.start;
+        while row < self.rows.end {
             let piece = Piece {
                 row,
                 rows: together.min(self.rows.end - row),
@@ -310,6 +315,7 @@ impl<T: Real> Tile<'_, T> {
             };
             // SAFETY: the piece lies within the tile.
             unsafe { self.block(&program.rows, piece, scratch) };
+            row += together;
         }
     }
 

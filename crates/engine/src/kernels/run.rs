@@ -287,70 +287,98 @@ impl<T: Real> Arena<T> {
         &mut self,
         stage: &Stage,
         kernels: &[Kernel<T>],
-        scratches: &Scratches<T>,
+        scratches: &mut Scratches<T>,
         pool: &Pool,
         watch: &impl Watch,
     ) {
-        let shared = Shared(self.elements_mut().as_mut_ptr());
-        let lent = &self.lent;
-        let run = |worker: usize, number: usize| {
-            let task = &stage.tasks[number];
-            let workspace = scratches.0[worker].lock();
-            let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
-            let Workspace {
-                locals,
-                loops,
-                operand,
-            } = &mut *workspace;
-            let memory = Memory {
-                arena: shared.address(),
-                locals: locals.elements_mut().as_mut_ptr(),
-                lent: lent.addresses(),
-            };
-            let rows = &task.part.rows;
-            for start in rows.clone().step_by(task.strip) {
-                let part = Part {
-                    rows: start..rows.end.min(start + task.strip),
-                    columns: task.part.columns.clone(),
-                };
-                let ahead = if part.rows.end < rows.end {
-                    task.strip
-                } else {
-                    0
-                };
-                let Range { start: first, end } = task.kernels;
-                let own = if task.follows { first + 1 } else { end };
-                for number in first..own {
-                    // SAFETY (all here): the layout placed everything that the kernels reach, and the schedule gives the
-                    // tasks of a stage disjoint parts of their targets.
-                    watch.watch(number, || unsafe {
-                        match &kernels[number] {
-                            Kernel::Product(product) => {
-                                let scratch = operand.elements_mut().as_mut_ptr();
-                                let mut finished = |rows: Range<usize>, columns: Range<usize>| {
-                                    let part = Part { rows, columns };
-                                    for (place, follower) in kernels[own..end].iter().enumerate() {
-                                        if let Kernel::Loop(ready) = follower {
-                                            watch.watch_within(number, own + place, || {
-                                                ready.run(memory, &part, 0, loops);
-                                            });
-                                        }
-                                    }
-                                };
-                                product::run(product, memory, scratch, &part, &mut finished);
-                            }
-                            Kernel::Packing(packing) => product::pack(packing, memory, &part.rows),
-                            Kernel::Loop(ready) => ready.run(memory, &part, ahead, loops),
-                            Kernel::Dense(dense) => dense::run(dense, memory.arena),
-                        }
-                    });
-                }
-            }
+        let running = Running {
+            kernels,
+            arena: Shared(self.memory.elements_mut().as_mut_ptr()),
+            lent: &self.lent,
+            watch,
         };
         if stage.shared {
-            pool.run(stage.tasks.len(), &run);
-        } else {
-            (0..stage.tasks.len()).for_each(|number| run(0, number));
+            let workspaces = &scratches.0;
+            pool.run(stage.tasks.len(), &|worker, number| {
+                let workspace = workspaces[worker].lock();
+                let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
+                running.task(&stage.tasks[number], &mut workspace);
+            });
+        } else if let Some(workspace) = scratches.0.first_mut() {
+            let workspace = workspace.get_mut();
+            let workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
+            for task in &stage.tasks {
+                running.task(task, workspace);
+            }
+        }
+    }
+}
+
+/// A stage that is run.
+struct Running<'a, T, W> {
+    kernels: &'a [Kernel<T>],
+    arena: Shared<T>,
+    lent: &'a Lent<T>,
+    watch: &'a W,
+}
+
+impl<T: Real, W: Watch> Running<'_, T, W> {
+    /// Runs a task, strip by strip.
+    fn task(&self, task: &Task, workspace: &mut Workspace<T>) {
+        let memory = Memory {
+            arena: self.arena.address(),
+            locals: workspace.locals.elements_mut().as_mut_ptr(),
+            lent: self.lent.addresses(),
+        };
+        let rows = &task.part.rows;
+        let mut start = rows.start;
+        while start < rows.end {
+            let end = rows.end.min(start + task.strip);
+            let part = Part {
+                rows: start..end,
+                columns: task.part.columns.clone(),
+            };
+            let ahead = if end < rows.end { task.strip } else { 0 };
+            self.strip(task, (&part, ahead), memory, workspace);
+            start = end;
+        }
+    }
+
+    /// Runs the kernels of a task on some of its rows; after them, if `ahead` is not zero, come those so many further.
+    fn strip(
+        &self,
+        task: &Task,
+        (part, ahead): (&Part, usize),
+        memory: Memory<'_, T>,
+        workspace: &mut Workspace<T>,
+    ) {
+        let Workspace { loops, operand, .. } = workspace;
+        let Range { start: first, end } = task.kernels;
+        let own = if task.follows { first + 1 } else { end };
+        for number in first..own {
+            // SAFETY (all here): the layout placed everything that the kernels reach, and the schedule gives the tasks of a stage
+            // disjoint parts of their targets.
+            self.watch.watch(number, || unsafe {
+                match &self.kernels[number] {
+                    Kernel::Product(product) => {
+                        let scratch = operand.elements_mut().as_mut_ptr();
+                        let mut finished = |rows: Range<usize>, columns: Range<usize>| {
+                            let part = Part { rows, columns };
+                            for (place, follower) in self.kernels[own..end].iter().enumerate() {
+                                if let Kernel::Loop(ready) = follower {
+                                    self.watch.watch_within(number, own + place, || {
+                                        ready.run(memory, &part, 0, loops);
+                                    });
+                                }
+                            }
+                        };
+                        product::run(product, memory, scratch, part, &mut finished);
+                    }
+                    Kernel::Packing(packing) => product::pack(packing, memory, &part.rows),
+                    Kernel::Loop(ready) => ready.run(memory, part, ahead, loops),
+                    Kernel::Dense(dense) => dense::run(dense, memory.arena),
+                }
+            });
         }
     }
 }

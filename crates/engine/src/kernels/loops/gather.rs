@@ -72,26 +72,13 @@ impl<T: Real> Tile<'_, T> {
                 let to = register.add(turn * piece.width);
                 let from = base.wrapping_add(offset);
                 if !access.computed.is_empty() {
-                    for element in 0..piece.width {
-                        let mut moved = element * stride;
-                        let mut inside = true;
-                        for (value, stride, extent) in &access.computed {
-                            let at = *addresses[*value].add(turn * piece.width + element);
-                            let at = at.to_f64();
-                            // What is not a number is outside as well.
-                            let within = at >= 0.0 && at < *extent as f64;
-                            let whole = if within {
-                                at.to_int_unchecked::<i64>() as usize
-                            } else {
-                                0
-                            };
-                            #[expect(clippy::float_cmp, reason = "a position is a whole number")]
-                            let valid = within && whole as f64 == at;
-                            inside &= valid;
-                            moved += if valid { whole * stride } else { 0 };
-                        }
-                        *to.add(element) = if inside { *from.add(moved) } else { T::ZERO };
-                    }
+                    let block = turn * piece.width;
+                    picked(
+                        access,
+                        (from, stride),
+                        (to, piece.width),
+                        |value, element| (*addresses[value].add(block + element)).to_f64(),
+                    );
                 } else if stride == 0 {
                     repeat(*from, to, piece.width);
                 } else if stride == 1 {
@@ -149,6 +136,50 @@ impl<T: Real> Tile<'_, T> {
         }
     }
 }
+
+/// Elements that lie `stride` apart, moved by where the positions of each say; zero where one is outside.
+///
+/// # Safety
+/// All elements that positions inside lead to are there, and `to` has room for `width`.
+#[inline]
+unsafe fn picked<T: Real>(
+    access: &Access,
+    (from, stride): (*const T, usize),
+    (to, width): (*mut T, usize),
+    position: impl Fn(usize, usize) -> f64,
+) {
+    let mut first = 0;
+    while first < width {
+        let count = PICKED.min(width - first);
+        let mut moved: [usize; PICKED] = std::array::from_fn(|place| (first + place) * stride);
+        let mut inside = [true; PICKED];
+        for (value, stride, extent) in &access.computed {
+            let extent = *extent as f64;
+            for place in 0..count {
+                let at = position(*value, first + place);
+                // What is not a number is outside as well.
+                let near = if at >= 0.0 && at < extent { at } else { 0.0 };
+                // SAFETY: it is less than an extent. Signed numbers are converted by one instruction each way.
+                let whole = unsafe { near.to_int_unchecked::<i64>() };
+                #[expect(clippy::float_cmp, reason = "a position is a whole number")]
+                let valid = whole as f64 == at;
+                inside[place] &= valid;
+                moved[place] += whole as usize * stride;
+            }
+        }
+        for place in 0..count {
+            // SAFETY: the caller's promise; what is not whole was moved to a position before it.
+            let element = unsafe { *from.add(moved[place]) };
+            let element = if inside[place] { element } else { T::ZERO };
+            // SAFETY: the caller's promise.
+            unsafe { *to.add(first + place) = element };
+        }
+        first += count;
+    }
+}
+
+/// Elements whose positions are worked out together.
+const PICKED: usize = 32;
 
 /// Elements that are written at once.
 const WIDE: usize = 8;
