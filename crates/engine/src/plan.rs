@@ -112,8 +112,7 @@ impl<T: Real> Plan<T> {
                 "the plan needs {mebibytes} MiB of memory, more than the system gives"
             ))
         })?;
-        // The workers start, and the system gives the pages, while the kernels are made.
-        let pool = Pool::new(threads.clamp(1, MOST_THREADS), arena.pages());
+        let threads = threads.clamp(1, MOST_THREADS);
         let mut builder = Builder {
             fused: &fused,
             layout: &layout,
@@ -122,7 +121,7 @@ impl<T: Real> Plan<T> {
         };
         let (stages, reports) = builder.stages(&groups);
         let kernels = builder.kernels;
-        let scratches = Scratches::new(pool.threads(), &kernels, &stages, layout.local_size);
+        let scratches = Scratches::new(threads, &kernels, &stages, layout.local_size);
         let inspector = Inspector {
             fused: &fused,
             layout: &layout,
@@ -139,6 +138,8 @@ impl<T: Real> Plan<T> {
         let inputs = inputs.filter(|array| fused.arrays[array.0].origin == Origin::Input);
         let readable = fused.kept.iter().copied().chain(inputs);
         let readable = readable.chain(fused.replaces.keys().copied()).collect();
+        // The system gives the pages while the caller fills in the inputs. Before that, what the plan itself asked for would wait for them.
+        let pool = Pool::new(threads, arena.pages());
         Ok(Self {
             arena,
             readable,
