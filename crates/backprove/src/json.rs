@@ -69,7 +69,7 @@ fn result(
         "requested": gradient.wrt.contains(&derivation.variable),
         "name": derivation.gradient.name(),
         "shape": shape(&derivation.variable),
-        "matrix": derivation.matrix.as_ref().map(backprove_syntax::format_expression),
+        "matrix": derivation.matrix.as_deref().map(backprove_syntax::format_expression),
         "index": text::by_index(&equation),
         "constrained": derivation.constrained.as_ref().map(|constrained| json!({
             "matrix": backprove_syntax::format_expression(&constrained.matrix),

@@ -3,6 +3,7 @@
 //! no derivative is known.
 
 use backprove_syntax::tree::Expression;
+use std::sync::Arc;
 
 use crate::expr::{Expr, Fact, Node, Tensor};
 use crate::index::Index;
@@ -60,7 +61,7 @@ fn softmax(part: &Expr) -> Option<Equation> {
     } else {
         Vec::new()
     };
-    Some(equation(&indices, &quotient, facts, matrix))
+    Some(equation(&indices, &quotient, facts, matrix.map(Arc::new)))
 }
 
 /// `[c == t[s]]`, for labels t.
@@ -81,7 +82,12 @@ fn one_hot(part: &Expr) -> Option<Equation> {
     let indices: Vec<Index> = at.iter().chain([class]).cloned().collect();
     let count = crate::notation::extent(class.extent());
     let matrix = Expression::call("one_hot", [Expression::name(labels.name()), count]);
-    Some(equation(&indices, part, vec![Fact::OneHot], Some(matrix)))
+    Some(equation(
+        &indices,
+        part,
+        vec![Fact::OneHot],
+        Some(Arc::new(matrix)),
+    ))
 }
 
 /// The body over fresh indices, under no name yet.
@@ -89,7 +95,7 @@ pub(crate) fn equation(
     indices: &[Index],
     body: &Expr,
     facts: Vec<Fact>,
-    matrix: Option<Expression>,
+    matrix: Option<Arc<Expression>>,
 ) -> Equation {
     let fresh: Vec<Index> = indices.iter().map(Index::fresh).collect();
     let map = indices.iter().cloned().zip(fresh.iter().cloned()).collect();

@@ -2,6 +2,7 @@
 //! once, for every printer. Layout for readers belongs to `typeset`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use backprove_syntax::tree::{
     BinaryOperator, Expression, ExpressionKind, IndexDeclaration, Name, Subscript,
@@ -192,7 +193,7 @@ fn written(expr: &Expr, names: &Names) -> Expression {
         Node::Matrix(function, operand, at) => {
             let indices = [operand.rows.clone(), operand.columns.clone()];
             let whole = match crate::matrix::recover(&operand.body, &indices) {
-                Some(matrix) => Expression::call(function.name, [matrix]),
+                Some(matrix) => Expression::call(function.name, [Arc::unwrap_or_clone(matrix)]),
                 None => reduction(function.name, &indices, &operand.body, names),
             };
             if at.is_empty() {

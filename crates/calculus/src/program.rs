@@ -33,7 +33,7 @@ pub struct Equation {
     pub body: Expr,
     /// The right side as it was written or as it was recovered, in matrix notation; `None` where it
     /// has only an index form.
-    pub matrix: Option<Expression>,
+    pub matrix: Option<Arc<Expression>>,
 }
 
 impl Program {

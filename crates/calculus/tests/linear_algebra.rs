@@ -42,7 +42,7 @@ fn check(text: &str, wrt: &[&str]) {
         let letters = notation::Letters::of(derivation.result(), &derivation.indices);
         let index = notation::index_form(derivation.result(), &letters);
         let index = backprove_syntax::format_expression(&index);
-        let matrix = derivation.matrix.as_ref();
+        let matrix = derivation.matrix.as_deref();
         let matrix = matrix.map(backprove_syntax::format_expression);
         println!("{text}\n  d{variable:?} = {matrix:?}\n  {index}");
         assert!(matrix.is_some(), "{text}: {index}");

@@ -1,7 +1,7 @@
 //! Terms as programs for the block interpreter: a list of operations on values, each a block of
 //! elements, equal values computed once, each given a register. Nothing here knows strides or memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use backprove_calculus::Function;
 
@@ -52,7 +52,7 @@ pub(crate) struct Block {
     pub results: Vec<usize>,
     known: HashMap<Value, usize>,
     /// Arrays whose elements at the program's own axes are values already.
-    stored: HashMap<ArrayId, usize>,
+    stored: BTreeMap<ArrayId, usize>,
 }
 
 impl Block {

@@ -1,7 +1,7 @@
 //! What happens to statements before they are scheduled: dead ones go, element-wise ones move into their
 //! consumers, and updates are placed over the inputs that they replace. Every rewrite here keeps values.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::Error;
 use crate::layout::turn;
@@ -16,7 +16,7 @@ pub(crate) struct Fused {
     /// In an order that respects every dependence.
     pub statements: Vec<Statement>,
     /// Arrays that take the place of an input: the input's value is gone once they are written.
-    pub replaces: HashMap<ArrayId, ArrayId>,
+    pub replaces: BTreeMap<ArrayId, ArrayId>,
     /// Arrays that are read after a run.
     pub kept: BTreeSet<ArrayId>,
     pub names: HashMap<String, ArrayId>,
@@ -73,7 +73,7 @@ pub(crate) fn fuse(
     let mut fused = Fused {
         arrays,
         statements,
-        replaces: HashMap::new(),
+        replaces: BTreeMap::new(),
         kept,
         names,
     };
@@ -115,7 +115,7 @@ fn reduce_nothing(statement: &mut Statement) {
 
 /// `Z > 0` is `A > 0` where `A = max(Z, 0)`: then `Z` itself need not be kept.
 fn test_rectified(statements: &mut [Statement]) {
-    let mut rectified: HashMap<ArrayId, ArrayId> = HashMap::new();
+    let mut rectified: BTreeMap<ArrayId, ArrayId> = BTreeMap::new();
     for statement in statements.iter() {
         if let Term::Binary(Binary::Maximum, pair) = &statement.body
             && statement.is_map()
@@ -391,7 +391,7 @@ impl Fused {
     /// For each statement those that must run before it.
     pub(crate) fn dependences(&self) -> Vec<Vec<usize>> {
         let readers = self.readers();
-        let mut writer: HashMap<ArrayId, usize> = HashMap::new();
+        let mut writer: BTreeMap<ArrayId, usize> = BTreeMap::new();
         for (place, statement) in self.statements.iter().enumerate() {
             if self.arrays[statement.target.0].origin != Origin::Input {
                 writer.insert(statement.target, place);

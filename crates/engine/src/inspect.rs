@@ -1,7 +1,7 @@
 //! What a plan does, as data: its stages, kernels and arrays, with their operations and bytes. It is worked out
 //! when the plan is made and never changes how anything is computed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use backprove_calculus::functions::MatrixValue;
@@ -307,7 +307,7 @@ impl Inspector<'_> {
 
     fn kernel(&self, kind: KernelKind, statements: &[&Statement]) -> KernelReport {
         let element = self.element as u64;
-        let mut read: HashMap<ArrayId, u64> = HashMap::new();
+        let mut read: BTreeMap<ArrayId, u64> = BTreeMap::new();
         let mut written: Vec<ArrayId> = Vec::new();
         for statement in statements {
             let mut loaded = |term: &Term, extents: &[usize]| {
@@ -380,7 +380,7 @@ impl Inspector<'_> {
             }
         }
         let end = level_of.iter().copied().max().unwrap_or(0);
-        let mut spans: HashMap<ArrayId, (usize, usize)> = HashMap::new();
+        let mut spans: BTreeMap<ArrayId, (usize, usize)> = BTreeMap::new();
         let mut extend = |array: ArrayId, first: usize, last: usize| {
             let span = spans.entry(array).or_insert((first, last));
             *span = (span.0.min(first), span.1.max(last));

@@ -1,7 +1,7 @@
 //! Where each array lies in the arena: arrays that are not needed at the same time share a place, and an
 //! element-wise result takes the place of an operand that ends with it. Nothing is allocated here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fuse::Fused;
 use crate::product::NEAR_TILE;
@@ -11,12 +11,12 @@ use crate::term::{ArrayId, Origin};
 /// The places of all arrays, in elements.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    offsets: HashMap<ArrayId, usize>,
+    offsets: BTreeMap<ArrayId, usize>,
     /// The size of the arena.
     pub size: usize,
     /// Arrays that nothing outside one group reads: a thread holds a strip of their rows at a time, and these are the
     /// places among what a thread has to itself.
-    locals: HashMap<ArrayId, usize>,
+    locals: BTreeMap<ArrayId, usize>,
     /// Those of them of which a thread holds a tile of a large product.
     near: BTreeSet<ArrayId>,
     /// The size of what a thread has to itself.
@@ -126,7 +126,7 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
     }
     let near = |group: &Group| near(fused, group, &readers);
     let (mut offsets, size) = spans.place();
-    let mut local_offsets = HashMap::new();
+    let mut local_offsets = BTreeMap::new();
     let mut local_size = 0;
     for group in groups {
         let mut spans = Spans::default();
@@ -214,8 +214,8 @@ fn near(fused: &Fused, group: &Group, readers: &[Vec<usize>]) -> Option<ArrayId>
 }
 
 /// The arrays of which a thread holds a strip at a time, and the elements of that.
-fn locals(fused: &Fused, groups: &[Group], readers: &[Vec<usize>]) -> HashMap<ArrayId, usize> {
-    let mut locals = HashMap::new();
+fn locals(fused: &Fused, groups: &[Group], readers: &[Vec<usize>]) -> BTreeMap<ArrayId, usize> {
+    let mut locals = BTreeMap::new();
     for group in groups {
         if let Some(target) = near(fused, group, readers) {
             locals.insert(target, NEAR_TILE);
@@ -241,7 +241,7 @@ fn locals(fused: &Fused, groups: &[Group], readers: &[Vec<usize>]) -> HashMap<Ar
 
 /// When the arrays live that are to be placed.
 #[derive(Default)]
-struct Spans(HashMap<ArrayId, Span>);
+struct Spans(BTreeMap<ArrayId, Span>);
 
 impl Spans {
     fn extend(&mut self, array: ArrayId, size: usize, first: usize, last: usize) {
@@ -256,12 +256,12 @@ impl Spans {
     }
 
     /// A place for each array, and the size of all.
-    fn place(self) -> (HashMap<ArrayId, usize>, usize) {
+    fn place(self) -> (BTreeMap<ArrayId, usize>, usize) {
         // Large ones first leave the fewest gaps.
         let mut spans: Vec<Span> = self.0.into_values().collect();
         spans.sort_by_key(|span| (std::cmp::Reverse(span.size), span.array));
         let mut placed: Vec<(usize, Span)> = Vec::new();
-        let mut offsets = HashMap::new();
+        let mut offsets = BTreeMap::new();
         let mut size = 0;
         for span in spans {
             let mut taken: Vec<(usize, usize)> = placed
@@ -290,10 +290,10 @@ fn homes(
     fused: &Fused,
     groups: &[Group],
     level_of: &[usize],
-    locals: &HashMap<ArrayId, usize>,
+    locals: &BTreeMap<ArrayId, usize>,
     readers: &[Vec<usize>],
-) -> HashMap<ArrayId, ArrayId> {
-    let mut homes: HashMap<ArrayId, ArrayId> = fused.replaces.clone();
+) -> BTreeMap<ArrayId, ArrayId> {
+    let mut homes: BTreeMap<ArrayId, ArrayId> = fused.replaces.clone();
     for group in groups {
         for (turn, member) in group.members.iter().enumerate() {
             let statement = &fused.statements[*member];

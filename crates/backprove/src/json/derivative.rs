@@ -94,7 +94,7 @@ fn result(partial: &Partial, check: &PartialCheck, names: &Names) -> Value {
     json!({
         "name": partial.target.name(),
         "shape": shape(&partial.target),
-        "matrix": partial.matrix.as_ref().map(backprove_syntax::format_expression),
+        "matrix": partial.matrix.as_deref().map(backprove_syntax::format_expression),
         "kronecker": kronecker,
         "index": text::by_index(&partial.equation()),
         "latex": latex::formula(&formula),

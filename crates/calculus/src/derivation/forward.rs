@@ -3,6 +3,7 @@
 //! `strategy`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::Expression;
@@ -44,7 +45,7 @@ pub struct Partial {
     /// From one element of the derivative through the chain rule to the result.
     pub chain: Chain,
     /// The result in matrix notation, where it has one.
-    pub matrix: Option<Expression>,
+    pub matrix: Option<Arc<Expression>>,
     /// A Jacobian with several axes on a side as a sum of Kronecker products, where it is one.
     pub kronecker: Option<Kronecker>,
     /// Whether the result was put into others and is not computed by itself.
@@ -221,14 +222,15 @@ impl<'a> Accumulation<'a> {
         let mut depends: HashSet<String> = variables.iter().map(of).collect();
         for equation in &self.program.equations {
             let mentioned = mentioned_names(&equation.body);
-            if mentioned.iter().any(|name| depends.contains(name)) {
+            if mentioned.iter().any(|name| depends.contains(*name)) {
                 depends.insert(of(&equation.target));
             }
         }
         let mut reaches: HashSet<String> = self.outputs.iter().cloned().collect();
         for equation in self.program.equations.iter().rev() {
             if reaches.contains(equation.target.name()) {
-                reaches.extend(mentioned_names(&equation.body));
+                let mentioned = mentioned_names(&equation.body);
+                reaches.extend(mentioned.into_iter().map(str::to_owned));
             }
         }
         let mut needed: HashSet<String> = depends.intersection(&reaches).cloned().collect();
@@ -449,9 +451,10 @@ impl<'a> Accumulation<'a> {
         for partial in &mut self.partials {
             let indices = partial.indices();
             let form = operator::matrix(partial.result(), &indices);
-            partial.matrix = form.filter(|tree| {
+            let form = form.filter(|tree| {
                 matrix::lowers_to(tree, self.program, &extra, partial.result(), &indices)
             });
+            partial.matrix = form.map(Arc::new);
             if outputs.contains(&partial.output) {
                 partial.kronecker =
                     operator::kronecker(partial.result(), &partial.rows, &partial.columns)

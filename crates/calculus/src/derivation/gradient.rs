@@ -1,7 +1,7 @@
 //! The gradient of a program: equation by equation in reverse order, cotangent first, so that a
 //! chain of full Jacobians is never built. Which rule rewrites what is decided in `strategy`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use backprove_syntax::Diagnostic;
 
@@ -43,7 +43,7 @@ struct Differentiation<'a> {
     prepared: &'a Prepared,
     wrt: &'a [Tensor],
     /// The names of what was asked for.
-    asked: HashSet<String>,
+    asked: BTreeSet<&'a str>,
     loss: String,
     output: &'a Equation,
     seed: Option<Tensor>,
@@ -53,7 +53,7 @@ struct Differentiation<'a> {
     /// Which derivation is by the tensor of a name.
     positions: HashMap<String, usize>,
     /// The equations that mention the tensor of a name.
-    users: HashMap<String, Vec<&'a Equation>>,
+    users: HashMap<&'a str, Vec<&'a Equation>>,
 }
 
 impl<'a> Differentiation<'a> {
@@ -71,7 +71,7 @@ impl<'a> Differentiation<'a> {
             );
         };
         let mut names = program.names();
-        let mut users: HashMap<String, Vec<&Equation>> = HashMap::new();
+        let mut users: HashMap<&str, Vec<&Equation>> = HashMap::new();
         for equation in &program.equations {
             for name in mentioned_names(&equation.body) {
                 users.entry(name).or_default().push(equation);
@@ -96,7 +96,7 @@ impl<'a> Differentiation<'a> {
             program,
             prepared,
             wrt,
-            asked: wrt.iter().map(|tensor| tensor.name().to_owned()).collect(),
+            asked: wrt.iter().map(Tensor::name).collect(),
             loss,
             output,
             seed,
@@ -127,7 +127,7 @@ impl<'a> Differentiation<'a> {
         self.drop_absorbed();
         self.write_out();
         self.recover_matrices();
-        let mentioned: HashSet<String> = self
+        let mentioned: BTreeSet<&str> = self
             .derivations
             .iter()
             .filter(|derivation| !derivation.absorbed)
@@ -155,33 +155,24 @@ impl<'a> Differentiation<'a> {
 
     /// The names of all tensors whose cotangent is needed: those that are asked for, and the
     /// definitions between them and the output.
-    fn needed(&self) -> HashSet<String> {
-        let mut depends: HashSet<String> = self
-            .wrt
-            .iter()
-            .map(|tensor| tensor.name().to_owned())
-            .collect();
+    fn needed(&self) -> BTreeSet<&'a str> {
+        let mut depends = self.asked.clone();
         for equation in &self.program.equations {
-            if mentioned_names(&equation.body)
-                .iter()
-                .any(|name| depends.contains(name))
-            {
-                depends.insert(equation.target.name().to_owned());
+            if !mentioned_names(&equation.body).is_disjoint(&depends) {
+                depends.insert(equation.target.name());
             }
         }
-        let mut reaches = HashSet::from([self.output.target.name().to_owned()]);
+        let mut reaches = BTreeSet::from([self.output.target.name()]);
         for equation in self.program.equations.iter().rev() {
             if reaches.contains(equation.target.name()) {
                 reaches.extend(mentioned_names(&equation.body));
             }
         }
-        let asked = self.wrt.iter().map(|tensor| tensor.name().to_owned());
-        let mut needed: HashSet<String> = depends.intersection(&reaches).cloned().collect();
-        needed.extend(asked);
-        needed
+        let between = depends.intersection(&reaches);
+        between.chain(&self.asked).copied().collect()
     }
 
-    fn derive(&mut self, variable: &Tensor, needed: &HashSet<String>) -> Result<(), Diagnostic> {
+    fn derive(&mut self, variable: &Tensor, needed: &BTreeSet<&str>) -> Result<(), Diagnostic> {
         let name = self.names.take(&format!("d{}", variable.name()));
         let gradient = Tensor::cotangent_of(name, &self.loss, variable);
         let users = self.users.get(variable.name()).into_iter().flatten();
@@ -312,7 +303,7 @@ impl<'a> Differentiation<'a> {
         &mut self,
         chain: &mut Chain,
         users: &[Equation],
-        needed: &HashSet<String>,
+        needed: &BTreeSet<&str>,
     ) -> Result<(), Diagnostic> {
         for user in users {
             let Some(&position) = self.positions.get(user.target.name()) else {
@@ -321,7 +312,7 @@ impl<'a> Differentiation<'a> {
             if self.asked.contains(user.target.name()) {
                 continue;
             }
-            let consumers: Vec<String> = mentioned_names(&user.body)
+            let consumers: Vec<&str> = mentioned_names(&user.body)
                 .into_iter()
                 .filter(|name| needed.contains(name))
                 .collect();
@@ -332,7 +323,7 @@ impl<'a> Differentiation<'a> {
             let found = self.derivations[position].equation();
             let before = chain.result().size();
             let once = occurrences(chain.result(), &found.target) == 1;
-            let last = |name: &String| self.asked.contains(name);
+            let last = |name: &&str| self.asked.contains(name);
             let short = found.body.size() <= SHORT && consumers.iter().all(last);
             let bare = found.body.size() == 1;
             let always = introduced && (bare || once && (consumers.len() == 1 || short));
@@ -354,13 +345,14 @@ impl<'a> Differentiation<'a> {
 
     /// What was put into one result but is needed by another stays a result.
     fn drop_absorbed(&mut self) {
-        let mut mentioned: HashSet<String> = HashSet::new();
+        let mut mentioned = BTreeSet::new();
         for derivation in self.derivations.iter_mut().rev() {
             if mentioned.contains(derivation.gradient.name()) {
                 derivation.absorbed = false;
             }
             if !derivation.absorbed {
-                mentioned.extend(mentioned_names(derivation.result()));
+                let names = mentioned_names(derivation.chain.result());
+                mentioned.extend(names.into_iter().map(str::to_owned));
             }
         }
     }
@@ -444,11 +436,11 @@ fn occurrences(expr: &Expr, tensor: &Tensor) -> usize {
 }
 
 /// The distinct names of tensors in `expr`.
-pub(super) fn mentioned_names(expr: &Expr) -> HashSet<String> {
-    let mut names = HashSet::new();
+pub(super) fn mentioned_names(expr: &Expr) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
     expr.visit(&mut |part| {
         if let Node::Access(tensor, _) = part.node() {
-            names.insert(tensor.name().to_owned());
+            names.insert(tensor.name());
         }
     });
     names

@@ -12,6 +12,7 @@ mod prepare;
 mod strategy;
 
 use backprove_syntax::tree::Expression;
+use std::sync::Arc;
 
 use crate::canonical;
 use crate::expr::{Expr, Tensor};
@@ -97,7 +98,7 @@ pub struct Derivation {
     /// From one element of the gradient through the chain rule to the result.
     pub chain: Chain,
     /// The result in matrix notation, where it has one.
-    pub matrix: Option<Expression>,
+    pub matrix: Option<Arc<Expression>>,
     /// For a matrix that is declared to be of a kind: the gradient among matrices of that kind.
     pub constrained: Option<Constrained>,
     /// Whether the result was put into a later one and is not computed by itself.

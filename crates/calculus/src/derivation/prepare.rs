@@ -97,7 +97,7 @@ impl Preparation {
     fn add(&mut self, equation: &Equation) {
         let varies = mentioned_names(&equation.body)
             .iter()
-            .any(|name| self.varying.contains(name));
+            .any(|name| self.varying.contains(*name));
         if !varies {
             self.equations.push(equation.clone());
             return;
@@ -215,7 +215,7 @@ impl Preparation {
         let belongs = |factor: &&Expr| {
             mentioned_names(factor)
                 .iter()
-                .any(|name| tensors.contains(name) && self.varying.contains(name))
+                .any(|name| tensors.contains(name) && self.varying.contains(*name))
         };
         let own: Vec<Expr> = factors.iter().filter(belongs).cloned().collect();
         let quotient = Expr::product(own.iter().cloned());
@@ -226,7 +226,7 @@ impl Preparation {
         if own.len() < 2 || whole || !reduces {
             return None;
         }
-        let mut variables = tensors.iter().filter(|name| self.varying.contains(*name));
+        let mut variables = tensors.iter().filter(|name| self.varying.contains(**name));
         let (Some(variable), None) = (variables.next(), variables.next()) else {
             return None;
         };

@@ -28,9 +28,10 @@ impl Chain {
     /// Applies `rule` to the first part that it fits, outermost first.
     pub(super) fn apply(&mut self, rule: &'static Rule) -> bool {
         let before = self.result().clone();
-        let Some((site, new)) = find(&before, rule, &self.scope, &mut Vec::new()) else {
+        let Some((mut site, new)) = find(&before, rule, &self.scope) else {
             return false;
         };
+        site.reverse();
         let after = before.replace_at(&site, new);
         self.steps.push(Step {
             before,
@@ -42,24 +43,18 @@ impl Chain {
     }
 }
 
-/// The first part, outermost first, that `rule` changes.
-fn find(
-    expr: &Expr,
-    rule: &Rule,
-    scope: &Scope,
-    path: &mut Vec<usize>,
-) -> Option<(Vec<usize>, Expr)> {
+/// The first part, outermost first, that `rule` changes: the way to it, from its end, and what it becomes. Nearly every search finds
+/// nothing, and then keeps nothing.
+fn find(expr: &Expr, rule: &Rule, scope: &Scope) -> Option<(Vec<usize>, Expr)> {
     if let Some(new) = (rule.apply)(expr, scope) {
-        return Some((path.clone(), new));
+        return Some((Vec::new(), new));
     }
-    for (position, child) in expr.children().enumerate() {
+    let mut children = expr.children().enumerate();
+    children.find_map(|(position, child)| {
+        let (mut path, new) = find(child, rule, scope)?;
         path.push(position);
-        if let Some(found) = find(child, rule, scope, path) {
-            return Some(found);
-        }
-        path.pop();
-    }
-    None
+        Some((path, new))
+    })
 }
 
 /// Works out every derivative in the chain.

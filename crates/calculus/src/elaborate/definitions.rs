@@ -361,7 +361,11 @@ pub(super) enum Body {
 pub(super) fn find(name: &str) -> Option<&'static Entry> {
     static ENTRIES: [OnceLock<Option<Entry>>; TABLE.len()] =
         [const { OnceLock::new() }; TABLE.len()];
-    let place = names().position(|known| known == name)?;
+    let is_its = |function: &TensorFunction| {
+        let rest = function.signature.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+    };
+    let place = TABLE.iter().position(is_its)?;
     ENTRIES[place].get_or_init(|| read(&TABLE[place])).as_ref()
 }
 

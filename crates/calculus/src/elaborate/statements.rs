@@ -394,7 +394,7 @@ impl Elaborator<'_> {
             target,
             indices: value.indices,
             body: value.body,
-            matrix,
+            matrix: matrix.map(Arc::new),
         });
     }
 

@@ -76,7 +76,7 @@ impl Expr {
     }
 
     /// Visits every part, this one first.
-    pub fn visit(&self, f: &mut impl FnMut(&Self)) {
+    pub fn visit<'a>(&'a self, f: &mut impl FnMut(&'a Self)) {
         f(self);
         for child in self.children() {
             child.visit(f);

@@ -86,6 +86,12 @@ fn take(pattern: &[Expr], factors: &[Expr], found: &mut Option<Expr>) -> Option<
     // The argument alone fits anything: it comes last.
     let mut pattern: Vec<&Expr> = pattern.iter().collect();
     pattern.sort_by_key(|part| is_argument(part));
+    // Most products fail at the first part, which is worth no copy.
+    let leading = *pattern.first()?;
+    let mut fits = factors
+        .iter()
+        .map(|factor| take_one(leading, factor, &mut found.clone()));
+    fits.any(|left| left.is_some()).then_some(())?;
     let mut rest = factors.to_vec();
     let mut first = usize::MAX;
     take_each(&pattern, &mut rest, found, &mut first).then_some(Taken { rest, first })

@@ -14,6 +14,7 @@ mod reduction;
 mod structure;
 
 use backprove_syntax::tree::{Expression, ExpressionKind, UnaryOperator};
+use std::sync::Arc;
 
 use crate::canonical;
 use crate::elaborate::elaborate_expression;
@@ -23,9 +24,9 @@ use crate::number::Number;
 use crate::program::Program;
 
 /// The matrix form of `body` with the axes `indices`, or `None` where it has none.
-pub fn recover(body: &Expr, indices: &[Index]) -> Option<Expression> {
+pub fn recover(body: &Expr, indices: &[Index]) -> Option<Arc<Expression>> {
     let form = structure::form(body)?;
-    emit::whole(&form, indices)
+    emit::whole(&form, indices).map(Arc::new)
 }
 
 /// Whether `tree`, read over the tensors of `program` and `extra`, is `body` with the axes `indices`.

@@ -1,6 +1,8 @@
 //! Matrix notation for operators between vectors: diagonals as `diag`, what stands between two matrices as a product of
 //! three. Everything else is written by `matrix`.
 
+use std::sync::Arc;
+
 use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Subscript};
 
 use super::{Operator, Term};
@@ -8,16 +10,20 @@ use crate::expr::{Expr, Node};
 use crate::index::Index;
 use crate::matrix;
 
+fn recover(body: &Expr, indices: &[Index]) -> Option<Expression> {
+    matrix::recover(body, indices).map(Arc::unwrap_or_clone)
+}
+
 /// The matrix form of `body` with the axes `indices`, with diagonals written as such; `None` where it has none.
 pub fn matrix(body: &Expr, indices: &[Index]) -> Option<Expression> {
     let [row, column] = indices else {
-        return matrix::recover(body, indices);
+        return recover(body, indices);
     };
     let has_delta = body.any(&mut |part| {
         matches!(part.node(), Node::Delta(left, right) if [left, right].iter().all(|index| [row, column].contains(index)))
     });
     if !has_delta {
-        return matrix::recover(body, indices).map(sandwiched);
+        return recover(body, indices).map(sandwiched);
     }
     let operator = Operator::of(
         body,
@@ -34,16 +40,16 @@ pub fn matrix(body: &Expr, indices: &[Index]) -> Option<Expression> {
     let rest = Expr::addition(others.iter().map(|term| term.body()));
     let diagonal = |vector: &Expr| {
         if vector.depends_on(row) {
-            let vector = matrix::recover(vector, std::slice::from_ref(row))?;
+            let vector = recover(vector, std::slice::from_ref(row))?;
             Some(Expression::call("diag", [vector]))
         } else {
-            matrix::recover(
+            recover(
                 &Expr::product([vector.clone(), Expr::delta(row, column)]),
                 indices,
             )
         }
     };
-    let full = |rest: &Expr| matrix::recover(rest, indices).map(sandwiched);
+    let full = |rest: &Expr| recover(rest, indices).map(sandwiched);
     let subtract = |left, right| Expression::binary(BinaryOperator::Subtract, left, right);
     if rest.is_zero() {
         return diagonal(&vector);

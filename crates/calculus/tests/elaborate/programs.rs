@@ -12,7 +12,7 @@ fn listed(program: &Program) -> Vec<String> {
         let letters: Vec<&str> = equation.indices.iter().map(Index::letter).collect();
         let right = equation
             .matrix
-            .as_ref()
+            .as_deref()
             .map_or("(indices)".to_owned(), format_expression);
         format!(
             "{}[{}] = {right}",
@@ -116,7 +116,7 @@ fn matrix_forms_are_in_our_own_words() {
     let right = |text: &str| {
         let program = accepted(&format!("X[S, M]; t[S]: labels(M)\n{text}"));
         let output = program.output().unwrap();
-        output.matrix.as_ref().map(format_expression).unwrap()
+        output.matrix.as_deref().map(format_expression).unwrap()
     };
     assert_eq!(right("np.exp(X.T).T * np.pi"), "exp(X.T).T * pi");
     assert_eq!(

@@ -208,7 +208,7 @@ fn method(operator: &str, mut arguments: Vec<Expression>) -> Expression {
 
 /// The matrix form where it means what the equation says.
 fn readable<'e>(writer: &Writer, equation: &'e Equation) -> Option<&'e Expression> {
-    let matrix = equation.matrix.as_ref();
+    let matrix = equation.matrix.as_deref();
     matrix.filter(|tree| reads_back(tree, equation, writer.program))
 }
 

@@ -183,7 +183,7 @@ fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagno
         writer.parts.pop();
         value = whole;
     }
-    let matrix = equation.matrix.as_ref();
+    let matrix = equation.matrix.as_deref();
     let matrix = matrix.filter(|tree| reads_back(tree, equation, writer.program));
     Ok(Definition {
         target: equation.target.clone(),

@@ -1,6 +1,8 @@
 //! Index notation as formulas. It decides order, signs, fractions and letters as a person would
 //! write them; it must never change the value of what it prints.
 
+use std::sync::Arc;
+
 use backprove_calculus::expr::Reduction;
 use backprove_calculus::functions::Notation;
 use backprove_calculus::number::Number;
@@ -158,7 +160,7 @@ fn matrix_function(
         }
     });
     let whole = matrix::recover(&operand.body, &inner).map(|tree| {
-        let call = Expression::call(function.name, [tree]);
+        let call = Expression::call(function.name, [Arc::unwrap_or_clone(tree)]);
         super::matrix::expression(&call, &super::Scope::new(&tensors))
     });
     let whole = whole.unwrap_or_else(|| {
