@@ -14,7 +14,6 @@ True
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
@@ -28,112 +27,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
-from ._function import Function, _threads, compile
-from ._native import Training
-from ._source import problem
+from . import _perceptron
+from ._function import _threads
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
-
-# scikit-learn's names of activations; every other name is a function of the language.
-_ACTIVATIONS = {"identity": "{}", "logistic": "sigmoid({})"}
-# The loss of each sample, and what the scores mean.
-_LOSSES = {
-    "softmax": ("ell[s] = logsumexp[c]({z}[s, c]) - {z}[s, t[s]]", "softmax({z}, axis=1)"),
-    # -(y log p + (1 - y) log(1 - p)) of the logistic p of z, without overflow.
-    "logistic": ("ell = sum(softplus({z}) - Y * {z}, axis=1)", "sigmoid({z})"),
-    "squared": ("ell = sum(({z} - Y)**2, axis=1) / 2", "1 * {z}"),
-    # Half the deviance, of the mean exp(z).
-    "poisson": ("ell = sum(where(Y > 0, Y * log(Y), 0) - Y * {z} - Y + exp({z}), axis=1)", "exp({z})"),
-}
-
-
-def _layers(count: int) -> tuple[list[str], list[str]]:
-    """The names of the weights and of the biases."""
-    return [f"W{layer + 1}" for layer in range(count)], [f"b{layer + 1}" for layer in range(count)]
-
-
-def _declared(count: int) -> dict[str, str]:
-    """The shapes of weights and biases: weights are input × output, as in scikit-learn."""
-    shapes = {}
-    for layer, (weight, bias) in enumerate(zip(*_layers(count), strict=True)):
-        shapes[weight], shapes[bias] = f"D{layer}, D{layer + 1}", f"D{layer + 1}"
-    return shapes
-
-
-def _scores(count: int, activation: str) -> tuple[str, str]:
-    """The definitions from X to the scores, and the scores' name."""
-    lines, values = [], "X"
-    form = _ACTIVATIONS.get(activation, f"{activation}({{}})")
-    for layer in range(1, count + 1):
-        lines.append(f"Z{layer} = {values} @ W{layer} + b{layer}")
-        if layer < count:
-            lines.append(f"A{layer} = {form.format(f'Z{layer}')}" if form != "{}" else "")
-            values = f"A{layer}" if form != "{}" else f"Z{layer}"
-    return "\n".join(filter(None, lines)), f"Z{count}"
-
-
-def _inputs(count: int) -> str:
-    return "\n".join(["X[S, D0]: constant", *(f"{name}[{shape}]" for name, shape in _declared(count).items())])
-
-
-def _target(loss: str) -> str:
-    """The name of the input with the targets."""
-    return "t" if loss == "softmax" else "Y"
-
-
-def _objective(count: int, activation: str, loss: str, weighted: bool) -> str:
-    definitions, z = _scores(count, activation)
-    target = f"t[S]: labels(D{count})" if loss == "softmax" else f"Y[S, D{count}]: constant"
-    squares = " + ".join(f"sum({weight}**2)" for weight in _layers(count)[0])
-    declared, total, losses = ("w[S]: constant\n", "sum(w)", "w * ell") if weighted else ("", "S", "ell")
-    return (
-        f"{_inputs(count)}\n{target}\nalpha[]: constant\n{declared}{definitions}\n{_LOSSES[loss][0].format(z=z)}\n"
-        f"L = (sum({losses}) + alpha * ({squares}) / 2) / {total}"
-    )
-
-
-@lru_cache(maxsize=32)
-def _prediction(count: int, activation: str, loss: str, threads: int) -> Function:
-    definitions, z = _scores(count, activation)
-    return compile(f"{_inputs(count)}\n{definitions}\nP = {_LOSSES[loss][1].format(z=z)}", threads=threads)
-
-
-@lru_cache(maxsize=32)
-def _gradients(count: int, activation: str, loss: str, weighted: bool, threads: int) -> Function:
-    return compile(_objective(count, activation, loss, weighted), threads=threads)
-
-
-@lru_cache(maxsize=32)
-def _training(count: int, activation: str, loss: str, weighted: bool, solver: str, nesterov: bool) -> Training:
-    text, pairs, _ = _updates(count, solver, nesterov)
-    return problem(_objective(count, activation, loss, weighted), {}).training(list(_declared(count)), text, pairs)
-
-
-def _updates(count: int, solver: str, nesterov: bool) -> tuple[str, list[tuple[str, str]], list[str]]:
-    """The text of a solver's updates, which input takes which definition, and the names of its state."""
-    declarations, lines, pairs, states = ["lr[]; mu[]; beta1[]; beta2[]; epsilon[]; step[]"], [], [], []
-    if solver == "adam":
-        # Kingma and Ba (2015), section 2: the corrections of both moments in the rate.
-        lines.append("rate = lr * sqrt(1 - beta2**step) / (1 - beta1**step)\nstep_next = step + 1")
-        pairs.append(("step", "step_next"))
-    for name, shape in _declared(count).items():
-        declarations.append(f"{name}[{shape}]; d{name}[{shape}]")
-        if solver == "adam":
-            declarations.append(f"m_{name}[{shape}]; v_{name}[{shape}]")
-            lines.append(
-                f"m_{name}_next = beta1 * m_{name} + (1 - beta1) * d{name}\n"
-                f"v_{name}_next = beta2 * v_{name} + (1 - beta2) * d{name}**2\n"
-                f"{name}_next = {name} - rate * m_{name}_next / (sqrt(v_{name}_next) + epsilon)"
-            )
-            own = [f"m_{name}", f"v_{name}"]
-        else:
-            declarations.append(f"v_{name}[{shape}]")
-            change = f"mu * v_{name}_next - lr * d{name}" if nesterov else f"v_{name}_next"
-            lines.append(f"v_{name}_next = mu * v_{name} - lr * d{name}\n{name}_next = {name} + {change}")
-            own = [f"v_{name}"]
-        states += own
-        pairs += [(state, f"{state}_next") for state in [*own, name]]
-    return "\n".join(declarations + lines), pairs, states
 
 
 class _Perceptron(BaseEstimator):
@@ -284,15 +181,15 @@ class _Perceptron(BaseEstimator):
     def _fit_whole(self, X, targets, weights, loss: str, count: int):
         from scipy.optimize import minimize
 
-        gradients = _gradients(count, self.activation, loss, weights is not None, self._thread_count())
-        names = list(_declared(count))
+        gradients = _perceptron.gradients(count, self.activation, loss, weights is not None, self._thread_count())
+        names = list(_perceptron.declared(count))
         shapes = [value.shape for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
         def unpacked(flat):
             return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
 
-        given = {_target(loss): targets} | ({} if weights is None else {"w": weights})
+        given = {_perceptron.target(loss): targets} | ({} if weights is None else {"w": weights})
 
         def objective(flat):
             values = dict(zip(names, unpacked(flat.astype(X.dtype, copy=False)), strict=True))
@@ -314,7 +211,7 @@ class _Perceptron(BaseEstimator):
             )
 
     def _fit_steps(self, X, targets, weights, loss: str, count: int, random, incremental: bool, first: bool):
-        given = {"X": X, _target(loss): targets} | ({} if weights is None else {"w": weights})
+        given = {"X": X, _perceptron.target(loss): targets} | ({} if weights is None else {"w": weights})
         held = {}
         if self.early_stopping:
             one = loss in ("softmax", "logistic") and (targets.ndim == 1 or targets.shape[1] == 1)
@@ -364,7 +261,7 @@ class _Perceptron(BaseEstimator):
             held_out = None
             if held:
                 self._collect(stepper, count)
-                held_out = self._default_score(held["X"], held[_target(loss)], held.get("w"))
+                held_out = self._default_score(held["X"], held[_perceptron.target(loss)], held.get("w"))
                 scores.append(held_out)
                 if self.verbose:
                     print(f"Validation score: {held_out:f}")
@@ -389,7 +286,7 @@ class _Perceptron(BaseEstimator):
     def _prepared(self, dtype, loss: str, weighted: bool, count: int, continued: bool):
         """The stepper with the present parameters and state."""
         nesterov = self.nesterovs_momentum and self.momentum > 0
-        states, names = _updates(count, self.solver, nesterov)[2], _declared(count)
+        states, names = _perceptron.updates(count, self.solver, nesterov)[2], _perceptron.declared(count)
         what = (count, self.activation, loss, weighted, self.solver, nesterov)
         key = (*what, np.dtype(dtype).name, self._thread_count())
         known = getattr(self, "_stepper", None)
@@ -397,7 +294,7 @@ class _Perceptron(BaseEstimator):
             units = [coef.shape[0] for coef in self.coefs_] + [self.coefs_[-1].shape[1]]
             sizes = [(f"D{layer}", int(unit)) for layer, unit in enumerate(units)]
             double = np.dtype(dtype) == np.float64
-            known = key, _training(*what).stepper(sizes, "S", self._thread_count(), double)
+            known = key, _perceptron.training(*what).stepper(sizes, "S", self._thread_count(), double)
             self._stepper = known
         stepper = known[1]
         state = self._state if continued else {}
@@ -424,7 +321,7 @@ class _Perceptron(BaseEstimator):
 
     def _collect(self, stepper, count: int):
         """Takes the parameters and the solver's state from the stepper."""
-        weights, biases = _layers(count)
+        weights, biases = _perceptron.layers(count)
         self.coefs_ = [stepper.get(name).reshape(coef.shape) for name, coef in zip(weights, self.coefs_, strict=True)]
         self.intercepts_ = [stepper.get(name) for name in biases]
         self._state = {name: stepper.get(name) for name in self._states}
@@ -451,10 +348,11 @@ class _Perceptron(BaseEstimator):
 
     def _outputs(self, X):
         count = len(self.coefs_)
-        function = _prediction(count, self.activation, self._loss, self._thread_count())
+        function = _perceptron.prediction(count, self.activation, self._loss, self._thread_count())
         values = [value for pair in zip(self.coefs_, self.intercepts_, strict=True) for value in pair]
         parameters = {
-            name: value.astype(X.dtype, copy=False) for name, value in zip(_declared(count), values, strict=True)
+            name: value.astype(X.dtype, copy=False)
+            for name, value in zip(_perceptron.declared(count), values, strict=True)
         }
         return function(X=X, **parameters)
 
