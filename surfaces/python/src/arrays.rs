@@ -62,6 +62,9 @@ pub enum Argument<'py> {
 impl<'py> Argument<'py> {
     /// Reads what was passed as `name`, without a copy where that is possible. Fails for what holds no real numbers.
     pub fn of(name: &str, argument: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if !argument.is_exact_instance_of::<PyUntypedArray>() {
+            unmasked(name, argument)?;
+        }
         if let Ok(array) = argument.cast::<PyArrayDyn<f32>>() {
             return Ok(Self::Single(array.clone()));
         }
@@ -73,9 +76,11 @@ impl<'py> Argument<'py> {
         let precision = match (description.kind(), description.itemsize()) {
             // A number of Python follows the arrays, as in NumPy.
             _ if argument.is_instance_of::<PyFloat>() => Precision::Any,
-            (b'f', 8) => Precision::Double,
             (b'f', 2 | 4) => Precision::Single,
+            (b'f', _) => Precision::Double,
             (b'i' | b'u' | b'b', _) => Precision::Any,
+            // What NumPy cannot go through is one object to it.
+            (b'O', _) if array.ndim() == 0 => return Err(no_array(name, argument)?),
             _ => {
                 return Err(PyTypeError::new_err(format!(
                     "`{name}` has the dtype {description}, but real numbers are needed: float32, float64 or integers"
@@ -102,6 +107,37 @@ impl<'py> Argument<'py> {
             Self::Other(array, _) => array.as_any(),
         }
     }
+}
+
+/// Fails for a masked array with masked elements, whose numbers mean nothing.
+fn unmasked(name: &str, argument: &Bound<'_, PyAny>) -> PyResult<()> {
+    if argument.is_instance_of::<PyUntypedArray>()
+        && let Some(mask) = argument.getattr_opt("mask")?
+        && mask.call_method0("any")?.is_truthy()?
+    {
+        return Err(PyValueError::new_err(format!(
+            "`{name}` has masked elements; give them values first, such as `{name}.filled(0)`"
+        )));
+    }
+    Ok(())
+}
+
+/// What is said of an argument that NumPy makes no array of.
+fn no_array(name: &str, argument: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    if argument.is_none() {
+        return Ok(PyTypeError::new_err(format!(
+            "`{name}` is None, but an array is needed"
+        )));
+    }
+    let class = argument.get_type().name()?;
+    let proposal = if argument.hasattr("toarray")? {
+        format!("; `{name}.toarray()` is one")
+    } else {
+        String::new()
+    };
+    Ok(PyTypeError::new_err(format!(
+        "`{name}` is of the class {class}, which is no array of real numbers{proposal}"
+    )))
 }
 
 /// An argument as NumPy sees it, without a copy where that is possible.

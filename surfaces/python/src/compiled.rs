@@ -15,6 +15,7 @@ use numpy::{
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arrays::{self, Argument, Number, Precision};
@@ -35,6 +36,56 @@ pub struct Compiled {
     double: Plans<f64>,
 }
 
+/// What calling a `Function` does: the value of its program, without a step through Python.
+#[pyclass(frozen, subclass, module = "backprove._native")]
+pub struct Callable {
+    bound: PyOnceLock<(Py<Compiled>, Option<Py<PyDict>>)>,
+}
+
+#[pymethods]
+impl Callable {
+    /// A subclass binds what it calls when it knows it.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self {
+            bound: PyOnceLock::new(),
+        }
+    }
+
+    /// Settles what is called, and arguments by name that every call has.
+    #[pyo3(signature = (compiled, constants=None))]
+    fn _bind(
+        &self,
+        py: Python<'_>,
+        compiled: Py<Compiled>,
+        constants: Option<Py<PyDict>>,
+    ) -> PyResult<()> {
+        let bound = self.bound.set(py, (compiled, constants));
+        bound.map_err(|_| PyTypeError::new_err("the function is bound already"))
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let unbound = || PyTypeError::new_err("the function is not bound to a program");
+        let (compiled, constants) = self.bound.get(py).ok_or_else(unbound)?;
+        let compiled = compiled.get();
+        let Some(constants) = constants else {
+            return compiled.value(py, args, kwargs);
+        };
+        let all = constants.bind(py).copy()?;
+        if let Some(kwargs) = kwargs {
+            all.update(kwargs.as_mapping())?;
+        }
+        compiled.value(py, args, Some(&all))
+    }
+}
+
 /// Plans that nobody runs at the moment, the one used last at the end.
 type Plans<T> = Mutex<Vec<Ready<T>>>;
 
@@ -52,6 +103,26 @@ struct Call<'py> {
     arguments: Vec<Argument<'py>>,
     sizes: Vec<(String, usize)>,
     precision: Precision,
+}
+
+impl<'py> Call<'py> {
+    fn of(
+        inputs: &[Tensor],
+        arguments: impl Iterator<Item = Bound<'py, PyAny>>,
+        sizes: Vec<(String, usize)>,
+    ) -> PyResult<Self> {
+        let mut call = Self {
+            arguments: Vec::with_capacity(inputs.len()),
+            sizes,
+            precision: Precision::Any,
+        };
+        for (input, argument) in inputs.iter().zip(arguments) {
+            let argument = Argument::of(input.name(), &argument)?;
+            call.precision = call.precision.max(argument.precision());
+            call.arguments.push(argument);
+        }
+        Ok(call)
+    }
 }
 
 trait Kept: Number {
@@ -94,6 +165,9 @@ impl Compiled {
                 names(inputs),
             )));
         }
+        if kwargs.is_none_or(PyDictMethods::is_empty) && args.len() == inputs.len() {
+            return Call::of(inputs, args.iter(), Vec::new());
+        }
         let mut sizes = Vec::new();
         let mut named: Vec<Option<Bound<'py, PyAny>>> = vec![None; inputs.len()];
         for (slot, argument) in named.iter_mut().zip(args) {
@@ -107,7 +181,10 @@ impl Compiled {
                     return Err(PyTypeError::new_err(format!("`{name}` is passed twice")));
                 }
             } else if self.subject.sizes().contains(&name) {
-                sizes.push((name, value.extract()?));
+                let size = value.extract().map_err(|_| {
+                    PyTypeError::new_err(format!("the size `{name}` is a number of elements"))
+                })?;
+                sizes.push((name, size));
             } else {
                 return Err(PyTypeError::new_err(format!(
                     "`{name}` is neither an input nor a size; the inputs are {}",
@@ -116,20 +193,35 @@ impl Compiled {
             }
         }
         let mut arguments = Vec::with_capacity(inputs.len());
-        let mut precision = Precision::Any;
         for (input, argument) in inputs.iter().zip(named) {
-            let name = input.name();
-            let argument =
-                argument.ok_or_else(|| PyTypeError::new_err(format!("`{name}` is missing")))?;
-            let argument = Argument::of(name, &argument)?;
-            precision = precision.max(argument.precision());
-            arguments.push(argument);
+            let missing = || PyTypeError::new_err(format!("`{}` is missing", input.name()));
+            arguments.push(argument.ok_or_else(missing)?);
         }
-        Ok(Call {
-            arguments,
-            sizes,
-            precision,
-        })
+        Call::of(inputs, arguments.into_iter(), sizes)
+    }
+
+    /// The first of all results.
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut results = self.results(py, args, kwargs)?;
+        Ok(results.swap_remove(0))
+    }
+
+    fn results<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let call = self.call(args, kwargs)?;
+        match call.precision {
+            Precision::Single => self.run::<f32>(py, &call),
+            Precision::Double | Precision::Any => self.run::<f64>(py, &call),
+        }
     }
 
     fn run<'py, T: Kept>(
@@ -158,8 +250,8 @@ impl Compiled {
                     lent.push((input.name(), array.readonly()));
                 }
                 Given::Numbers(array) => {
-                    let values = array.readonly();
-                    let set = ready.plan.set(input.name(), values.as_slice()?);
+                    // A copy of few elements costs less than to keep account of who reads the array.
+                    let set = ready.plan.set(input.name(), &array.to_vec()?);
                     set.map_err(|wrong| error::engine(&wrong))?;
                 }
                 Given::Labels(labels, _) => {
@@ -276,12 +368,7 @@ impl Compiled {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let call = self.call(args, kwargs)?;
-        let results = match call.precision {
-            Precision::Single => self.run::<f32>(py, &call)?,
-            Precision::Double | Precision::Any => self.run::<f64>(py, &call)?,
-        };
-        PyTuple::new(py, results)
+        PyTuple::new(py, self.results(py, args, kwargs)?)
     }
 
     /// What runs at given sizes, as text; `measured` runs it on random inputs and gives times.

@@ -31,7 +31,14 @@ pub fn diagnosed(diagnosed: &Diagnosed, source: &Source) -> PyErr {
         own = Source::named("claim", diagnosed.source.as_str());
         &own
     };
-    let text = draw(&diagnosed.diagnostics, source, COLUMNS, false);
+    // What the command line calls an option is an argument here.
+    let mut diagnostics = diagnosed.diagnostics.clone();
+    for help in diagnostics.iter_mut().filter_map(|one| one.help.as_mut()) {
+        help.message = help
+            .message
+            .replace("--order jacobian", "order=\"jacobian\"");
+    }
+    let text = draw(&diagnostics, source, COLUMNS, false);
     // The class of the exception stands before its text.
     let text = format!("\n{}", text.trim_end());
     if diagnosed.refused {
@@ -46,6 +53,7 @@ pub fn unfit(diagnostic: &Diagnostic) -> PyErr {
     let mut text = diagnostic.message.clone();
     let help = match diagnostic.slug {
         "missing-size" => Some("pass it by name, such as `C=10`: no input has it as an axis"),
+        "size-below-one" => Some("an array without elements leaves nothing to compute"),
         _ => diagnostic.help.as_ref().map(|help| help.message.as_str()),
     };
     if let Some(help) = help {

@@ -52,7 +52,7 @@ fn modules() -> Vec<&'static str> {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::compiled::Compiled;
+    use super::compiled::{Callable, Compiled};
     #[pymodule_export]
     use super::derivation::Derivation;
     #[pymodule_export]

@@ -19,10 +19,41 @@ use crate::error;
 /// How long steps run before Python may say that it was interrupted.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Plans that are kept for the next stepper of the same sizes, as cross-validation wants them.
+const KEPT: usize = 4;
+
 /// A program of training steps, for any sizes.
 #[pyclass(frozen, module = "backprove._native")]
 pub struct Training {
     subject: Arc<Subject>,
+    single: Arc<Shelf<f32>>,
+    double: Arc<Shelf<f64>>,
+}
+
+/// Plans that no stepper has, the one put there last at the end.
+struct Shelf<T: Number>(Mutex<Vec<(Sized, Plan<T>)>>);
+
+/// What a plan was made for: all sizes and the number of threads.
+type Sized = (Vec<(String, usize)>, usize);
+
+impl<T: Number> Shelf<T> {
+    fn locked(&self) -> MutexGuard<'_, Vec<(Sized, Plan<T>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, wanted: &Sized) -> Option<Plan<T>> {
+        let mut plans = self.locked();
+        let place = plans.iter().rposition(|(sized, _)| sized == wanted)?;
+        Some(plans.remove(place).1)
+    }
+
+    fn put(&self, sized: Sized, plan: Plan<T>) {
+        let mut plans = self.locked();
+        if plans.len() == KEPT {
+            plans.remove(0);
+        }
+        plans.push((sized, plan));
+    }
 }
 
 /// A program whose inputs change from step to step, with their present values.
@@ -39,6 +70,7 @@ enum State {
 /// The plans for batches of different sizes. The values of what is updated are in the plan that ran last.
 struct Steps<T: Number> {
     subject: Arc<Subject>,
+    shelf: Arc<Shelf<T>>,
     threads: usize,
     /// All sizes but the number of samples.
     sizes: Vec<(String, usize)>,
@@ -57,19 +89,24 @@ enum Rows<'a, T> {
 }
 
 impl<T: Number> Steps<T> {
+    fn sized(&self, samples: usize) -> Sized {
+        let all = self.sizes.iter().cloned();
+        let all = all.chain([(self.samples.clone(), samples)]).collect();
+        (all, self.threads)
+    }
+
     /// The plan for so many samples, with the present values.
     fn plan(&mut self, samples: usize) -> PyResult<&mut Plan<T>> {
         if !self.plans.contains_key(&samples) {
-            let mut sizes = self.sizes.clone();
-            sizes.push((self.samples.clone(), samples));
-            let all = self
-                .subject
-                .bind(&sizes)
-                .map_err(|wrong| error::unfit(&wrong))?;
-            let mut plan = self
-                .subject
-                .plan::<T>(&all, self.threads)
-                .map_err(|wrong| error::unfit(&wrong))?;
+            let wanted = self.sized(samples);
+            let mut plan = if let Some(plan) = self.shelf.take(&wanted) {
+                plan
+            } else {
+                let all = self.subject.bind(&wanted.0);
+                let all = all.map_err(|wrong| error::unfit(&wrong))?;
+                let plan = self.subject.plan::<T>(&all, self.threads);
+                plan.map_err(|wrong| error::unfit(&wrong))?
+            };
             for (name, values) in &self.values {
                 plan.set(name, values)
                     .map_err(|wrong| error::engine(&wrong))?;
@@ -79,15 +116,11 @@ impl<T: Number> Steps<T> {
         if let Some(last) = self.last
             && last != samples
         {
-            let carried = self.subject.updates().iter().map(|(input, _)| input);
-            for name in carried {
-                let from = self
-                    .plans
-                    .get(&last)
-                    .map(|plan| plan.get(name).map(<[T]>::to_vec));
-                if let (Some(values), Some(plan)) = (from, self.plans.get_mut(&samples)) {
-                    values
-                        .and_then(|values| plan.set(name, &values))
+            let both = self.plans.get_disjoint_mut([&last, &samples]);
+            if let [Some(from), Some(to)] = both {
+                for (name, _) in self.subject.updates() {
+                    from.get(name)
+                        .and_then(|values| to.set(name, values))
                         .map_err(|wrong| error::engine(&wrong))?;
                 }
             }
@@ -116,11 +149,11 @@ impl<T: Number> Steps<T> {
                 match rows {
                     Rows::Numbers(values) => {
                         let width = values.len() / count;
-                        let target = plan.input_mut(name).map_err(fail)?;
-                        for (target, sample) in target.chunks_exact_mut(width).zip(samples) {
-                            let from = *sample as usize * width;
-                            target.copy_from_slice(&values[from..from + width]);
-                        }
+                        let copy = |place: usize, row: &mut [T]| {
+                            let from = samples[place] as usize * width;
+                            row.copy_from_slice(&values[from..from + width]);
+                        };
+                        plan.fill_rows(name, copy).map_err(fail)?;
                     }
                     Rows::Labels(values) => {
                         labels.clear();
@@ -216,6 +249,8 @@ impl Training {
     pub fn new(subject: Subject) -> Self {
         Self {
             subject: Arc::new(subject),
+            single: Arc::new(Shelf(Mutex::default())),
+            double: Arc::new(Shelf(Mutex::default())),
         }
     }
 }
@@ -232,9 +267,11 @@ impl Training {
     ) -> Stepper {
         let subject = Arc::clone(&self.subject);
         let state = if double {
-            State::Double(Steps::new(subject, threads, sizes, samples))
+            let shelf = Arc::clone(&self.double);
+            State::Double(Steps::new(subject, shelf, threads, sizes, samples))
         } else {
-            State::Single(Steps::new(subject, threads, sizes, samples))
+            let shelf = Arc::clone(&self.single);
+            State::Single(Steps::new(subject, shelf, threads, sizes, samples))
         };
         Stepper {
             state: Mutex::new(state),
@@ -253,18 +290,28 @@ impl Stepper {
 impl<T: Number> Steps<T> {
     fn new(
         subject: Arc<Subject>,
+        shelf: Arc<Shelf<T>>,
         threads: usize,
         sizes: Vec<(String, usize)>,
         samples: String,
     ) -> Self {
         Self {
             subject,
+            shelf,
             threads,
             sizes,
             samples,
             plans: HashMap::new(),
             last: None,
             values: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Number> Drop for Steps<T> {
+    fn drop(&mut self) {
+        for (samples, plan) in std::mem::take(&mut self.plans) {
+            self.shelf.put(self.sized(samples), plan);
         }
     }
 }

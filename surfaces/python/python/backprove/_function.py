@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import _native
 from ._hessian import Hessian
 from ._source import names, problem
 from ._trace import shapes_of, trace
@@ -13,7 +14,6 @@ from ._trace import shapes_of, trace
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from . import _native
     from ._derivation import Derivation
 
 Variables = str | Sequence[str] | None
@@ -27,10 +27,10 @@ def _threads(count: int | None) -> int:
     return count
 
 
-class Function:
+class Function(_native.Callable):
     """A program that runs on NumPy arrays: its value, and derivatives of it that were derived, not approximated.
 
-    Arguments are arrays, or anything that NumPy can read (`__array_interface__`, `__array__`, DLPack), in order of declaration
+    A call gives the value: the last definition. Arguments are arrays, or anything that NumPy can read (`__array_interface__`, `__array__`, DLPack), in order of declaration
     or by name; sizes that no array has, such as a number of classes, by name. It computes in float32 where all arrays are
     float32 (or narrower), else in float64. The first call with new shapes makes a plan; later ones run it, without the
     interpreter's lock. Arguments are never written to.
@@ -58,6 +58,7 @@ class Function:
             raise ValueError("the program defines nothing; add a definition, such as `Y = X @ W.T + b`")
         self._output = output
         self._value = self._plan_of("value", ())
+        self._bind(self._value, self._constants or None)
         if python is not None:
             self.__wrapped__ = python
             self.__name__, self.__doc__ = python.__name__, python.__doc__
@@ -96,12 +97,6 @@ class Function:
             return names(wrt)
         constant = ("constant", "labels")
         return [name for name, _, facts in self._problem.inputs if not any(fact.startswith(constant) for fact in facts)]
-
-    def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> NDArray[Any]:
-        """The value: the last definition."""
-        if self._constants:
-            kwargs |= self._constants
-        return self._value(*args, **kwargs)[0]
 
     def gradient(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """The gradients of a scalar, by name, each of the shape of its variable."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ._function import Function, compile
-from ._native import Training
+from ._native import SourceError, Training
 from ._source import problem
 
 # scikit-learn's names of activations; every other name is a function of the language.
@@ -22,6 +22,18 @@ _LOSSES = {
     # Half the deviance, of the mean exp(z).
     "poisson": ("ell = sum(where(Y > 0, Y * log(Y), 0) - Y * {z} - Y + exp({z}), axis=1)", "exp({z})"),
 }
+
+
+@lru_cache(maxsize=32)
+def is_activation(name: object) -> bool:
+    """Whether it names a function that is applied element by element."""
+    if not isinstance(name, str) or not name.isidentifier():
+        return False
+    try:
+        output = problem(f"Y = {_ACTIVATIONS.get(name, name + '({})').format('X')}", {"X": "S N"}).output
+    except SourceError:
+        return False
+    return output is not None and output[1] == ["S", "N"]
 
 
 def layers(count: int) -> tuple[list[str], list[str]]:

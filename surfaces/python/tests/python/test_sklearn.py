@@ -1,11 +1,14 @@
 """The estimators among scikit-learn's own checks, and beside its own perceptrons."""
 
 import pickle
+import signal
+import threading
 import warnings
 
 import numpy as np
 import pytest
 from backprove.sklearn import MLPClassifier, MLPRegressor
+from scipy.sparse import csc_array, csr_matrix
 from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -67,6 +70,93 @@ def test_the_same_steps_as_scikit_learn(digits, options):
         np.testing.assert_allclose(own, other, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_shuffled_steps_are_scikit_learns_too(digits, solver):
+    X, _, y, _ = digits
+    options = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 3, "solver": solver}
+    ours, theirs = MLPClassifier(**options).fit(X, y), neural_network.MLPClassifier(**options).fit(X, y)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+
+
+def test_sparse_samples_are_read_as_dense_ones_are(digits, monkeypatch):
+    from backprove import _estimator
+
+    X, X_test, y, _ = digits
+    options = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, "batch_size": 50}
+    dense = MLPClassifier(**options).fit(X, y)
+    # Two batches at a time.
+    monkeypatch.setattr(_estimator, "_WRITTEN_OUT", 2 * 50 * X.shape[1] * 8)
+    for matrix in (csr_matrix, csc_array):
+        sparse = MLPClassifier(**options).fit(matrix(X), y)
+        np.testing.assert_array_equal(sparse.coefs_[0], dense.coefs_[0])
+        np.testing.assert_allclose(sparse.predict_proba(matrix(X_test)), dense.predict_proba(X_test), rtol=1e-12)
+    early = MLPClassifier(early_stopping=True, **options).fit(csr_matrix(X), y)
+    assert len(early.validation_scores_) == 3
+    whole = MLPRegressor(solver="lbfgs", max_iter=5, random_state=0).fit(csr_matrix(X), y)
+    assert whole.predict(csr_matrix(X_test)).shape == (len(X_test),)
+
+
+def test_plans_go_from_one_fit_to_the_next_without_a_trace(digits):
+    X, _, y, _ = digits
+    options = {"hidden_layer_sizes": (9,), "max_iter": 3, "random_state": 5}
+    first = MLPClassifier(**options).fit(X, y)
+    MLPClassifier(**options | {"random_state": 6}).fit(-X, y)
+    np.testing.assert_array_equal(MLPClassifier(**options).fit(X, y).coefs_[0], first.coefs_[0])
+
+
+def test_warm_starts_need_the_same_classes(digits):
+    X, _, y, _ = digits
+    model = MLPClassifier((4,), max_iter=2, warm_start=True, random_state=0).fit(X, y)
+    loss = model.loss_
+    assert model.fit(X, y).loss_ < loss and model.n_iter_ == 2 and len(model.loss_curve_) == 4
+    with pytest.raises(ValueError, match="the classes of the call before"):
+        model.fit(X[y < 5], y[y < 5])
+
+
+def test_only_solvers_that_take_steps_can_go_on(digits):
+    assert hasattr(MLPClassifier(), "partial_fit") and hasattr(MLPRegressor(), "partial_fit")
+    assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": "foo"}, "element-wise function .* 'foo'"),
+        ({"activation": "sum"}, "'sum'"),
+        ({"activation": "relu(X) + relu"}, "`activation` must be"),
+        ({"shuffle": "yes"}, "`shuffle` must be true or false"),
+        ({"solver": "newton"}, "`solver` must be one of adam, sgd, lbfgs, but is 'newton'"),
+        ({"beta_1": 1.0}, "`beta_1` must be below 1"),
+    ],
+)
+def test_parameters_that_mean_nothing_are_said(digits, options, message):
+    X, _, y, _ = digits
+    with pytest.raises(ValueError, match=message):
+        MLPClassifier(**options).fit(X, y)
+
+
+def test_what_is_printed(digits, capsys):
+    X, _, y, _ = digits
+    options = {"tol": 10, "n_iter_no_change": 2, "max_iter": 20, "random_state": 0, "verbose": True}
+    MLPClassifier((4,), **options).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines[:4]] == [f"Iteration {number}" for number in range(1, 5)]
+    assert lines[4].endswith("2 iterations in a row: training stops.") and len(lines) == 5
+    MLPClassifier((4,), solver="sgd", learning_rate="adaptive", early_stopping=True, **options).fit(X, y)
+    said = capsys.readouterr().out
+    assert "Validation score: 0." in said and "the learning rate is now 0.0002" in said
+
+
+def test_an_interrupted_training_keeps_what_it_learned(digits):
+    X, _, y, _ = digits
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = MLPClassifier((64,), max_iter=10**6, tol=0, n_iter_no_change=10**6, random_state=0).fit(X, y)
+    timer.join()
+    assert 0 < model.n_iter_ < 10**6 and model.score(X, y) > 0.5
+
+
 def test_regression_beside_scikit_learn():
     X, y = load_diabetes(return_X_y=True)
     y = (y - y.mean()) / y.std()
@@ -122,6 +212,8 @@ def test_several_labels_and_two_classes():
     X, Y = make_multilabel_classification(200, 10, n_classes=4, random_state=0)
     model = MLPClassifier((16,), max_iter=50, random_state=0).fit(X, Y)
     assert model.predict(X).shape == Y.shape and model.predict_proba(X).shape == Y.shape
+    again = MLPClassifier((16,), max_iter=50, random_state=0).fit(X, csr_matrix(Y))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     two = MLPClassifier((8,), max_iter=50, random_state=0).fit(X, np.array(["no", "yes"])[Y[:, 0]])
     np.testing.assert_allclose(two.predict_proba(X).sum(axis=1), 1)
     assert set(two.predict(X)) <= {"no", "yes"}
