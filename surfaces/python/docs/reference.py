@@ -1,7 +1,11 @@
 """Writes `reference.md`, beside this file, from the package's docstrings and the language's table of functions."""
 
+import ast
 import inspect
 import re
+import textwrap
+from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import backprove as bp
@@ -34,11 +38,22 @@ def described(value):
     return "\n".join(lines + ["```"] * code)
 
 
+def fields(value):
+    """The fields of a data class, with the texts that stand under them."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0].body
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+            yield f"- `{ast.unparse(field)}`: {' '.join(text.value.value.split())}"
+
+
 def members(value):
+    if is_dataclass(value):
+        yield from fields(value)
     for name, member in vars(value).items():
         if name.startswith("_") and name not in ("__call__", "__matmul__"):
             continue
-        function = member.fget if isinstance(member, property) else member
+        # `available_if` of scikit-learn keeps the function beside its condition.
+        function = member.fget if isinstance(member, property) else getattr(member, "fn", member)
         if inspect.isfunction(function) and function.__doc__:
             shown = name if isinstance(member, property) else signature(function, name)
             yield f"- `{shown}`: {' '.join(inspect.getdoc(function).split())}"

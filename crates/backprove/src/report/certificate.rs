@@ -43,9 +43,15 @@ pub(super) fn certificate(
     let resamples = steps.iter().map(|check| check.resamples).sum::<usize>()
         + results.iter().map(|check| check.resamples).sum::<usize>();
     let [first, second] = sizes;
+    // Where all sizes are numbers there is none to choose.
+    let sizes = if first.is_empty() {
+        String::new()
+    } else {
+        format!(", with {first} and with {second}")
+    };
     let mut sentences = vec![
         format!(
-            "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point, with {first} and with {second}.",
+            "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point{sizes}.",
             counts.field, counts.float
         ),
         format!(

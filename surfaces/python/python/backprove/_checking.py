@@ -9,6 +9,7 @@ from typing import Any
 
 from ._derivation import derive
 from ._function import Function, UndeclaredFunction, compile
+from ._function import function as traced
 
 # The scaled error up to which a backward pass in double precision counts as right; in single precision, which keeps seven
 # digits, the second.
@@ -34,7 +35,7 @@ class Check:
 
 
 def check(
-    function: str | Function | UndeclaredFunction,
+    function: str | Function | UndeclaredFunction | Callable[..., Any],
     claim: str | Callable[..., Any],
     at: Mapping[str, Any] | None = None,
     *,
@@ -43,15 +44,15 @@ def check(
     tolerance: float | None = None,
     **shapes: str | Sequence[object],
 ) -> Check:
-    """Checks a claim about the gradients of `function`, a `Function` or a program's text with `shapes`.
+    """Checks a claim about the gradients of `function`: a `Function`, a program's text, or a NumPy function, with `shapes`.
 
     `claim` is either a formula, such as `"dL/db = dL/dY"`, or the user's own backward pass as a Python function. It is called by
     name where its parameters are names of the program (`dY` or `dout` for the cotangent), else with the cotangent first (where
     the value is no scalar) and then the inputs in order. It returns one gradient, a tuple in the order of `wrt`, or a dictionary
     by name (`"W"` or `"dW"`).
 
-    `at` holds arrays by name; inputs that are missing are drawn at random. Arrays of float32 allow a scaled error of 1e-3, of
-    float64 1e-8, or `tolerance`.
+    `at` holds arrays (and sizes) by name; inputs that are missing are drawn at random. Arrays of float32 allow a scaled error of
+    1e-3, of float64 1e-8, or `tolerance`. The backward pass gets copies; what it changes in place is found.
 
     >>> import backprove as bp
     >>> layer = bp.compile("Y = X @ W.T + b", X="S M", W="N M", b="N")
@@ -60,7 +61,7 @@ def check(
     >>> print(bp.check(layer, backward, at={"X": [[1.0, 2.0], [3.0, 4.0]]}))
     dX is right: the greatest scaled error is 0.0e+00.
     dW is right: the greatest scaled error is 0.0e+00.
-    db has the shape (2, 3), but b has the shape (3,). Derived: db = sum(dY, axis=0).
+    db has the shape (2, 3), but b has the shape (3,). Summed over axis 0 it is right. Derived: db = sum(dY, axis=0).
     >>> print(bp.check(layer, "dL/db = dL/dY"))
     `dL/db = dL/dY` is wrong.
     The shape is wrong: dL/dY is S×N, but b has N entries.
@@ -69,8 +70,13 @@ def check(
     """
     if isinstance(function, str):
         function = compile(function, threads=None, **shapes)
+    if at is not None and not isinstance(at, Mapping):
+        raise TypeError(f"`at` is a mapping from names to arrays, not {type(at).__name__}")
+    if callable(function) and not isinstance(function, (Function, UndeclaredFunction)):
+        function = traced(function)
     if isinstance(function, UndeclaredFunction):
-        function = function.declare(**shapes)
+        known = {name: _shape(value) for name, value in (at or {}).items() if name in function.parameters}
+        function = function.declare(**known | shapes)
     if not isinstance(function, Function):
         raise TypeError(f"a Function or a program's text is needed, not {type(function).__name__}")
     if isinstance(claim, str):
@@ -87,6 +93,7 @@ def _backward(
 ) -> Check:
     import numpy as np
 
+    _known(function, at)
     values = _inputs(function, at, seed)
     value = np.asarray(function(**values["inputs"], **values["sizes"]))
     arguments = dict(values["inputs"])
@@ -99,7 +106,10 @@ def _backward(
         derived = function.vjp(cotangent, wrt=wrt, **arguments, **values["sizes"])
     else:
         derived = function.gradient(wrt=wrt, **arguments, **values["sizes"])
-    claimed = _claimed(_called(claim, arguments, name, cotangent), wrt)
+    # The claim may write into what it gets.
+    lent = {key: np.array(array) for key, array in arguments.items()}
+    lent_cotangent = None if cotangent is None else np.array(cotangent)
+    claimed = _claimed(_called(claim, lent, name, lent_cotangent), wrt)
     formulas = derive(function, wrt=wrt)
     lines, errors, holds = [], {}, True
     for variable in wrt:
@@ -107,17 +117,22 @@ def _backward(
             continue
         own, right = np.asarray(claimed[variable]), np.asarray(derived[variable])
         formula = f"Derived: {formulas[variable]}."
+        if own.dtype.kind not in "fiu":
+            holds = False
+            lines.append(f"d{variable} has the dtype {own.dtype}, but a gradient holds real numbers. {formula}")
+            continue
         if own.shape != right.shape:
             holds = False
             lines.append(
-                f"d{variable} has the shape {own.shape}, but {variable} has the shape {right.shape}. {formula}"
+                f"d{variable} has the shape {own.shape}, but {variable} has the shape {right.shape}.{_hint(own, right)} {formula}"
             )
             continue
         errors[variable] = error = float(np.max(np.abs(own - right) / (1 + np.abs(right)), initial=0.0))
         size = min(own.dtype.itemsize if own.dtype.kind == "f" else 8, right.dtype.itemsize)
         allowed = _TOLERANCE.get(size, _TOLERANCE[4]) if tolerance is None else tolerance
         if error <= allowed:
-            lines.append(f"d{variable} is right: the greatest scaled error is {error:.1e}.")
+            single = ", in single precision" if size < right.dtype.itemsize else ""
+            lines.append(f"d{variable} is right{single}: the greatest scaled error is {error:.1e}.")
             continue
         holds = False
         differs = ~(np.abs(own - right) / (1 + np.abs(right)) <= allowed)
@@ -125,14 +140,66 @@ def _backward(
         where = f"d{variable}{list(place)}" if place else f"d{variable}"
         lines.append(
             f"{where} is {float(own[place]):.6g}, but should be {float(right[place]):.6g}: the first of {int(differs.sum())} "
-            f"elements of {own.size} that differ. {formula}"
+            f"elements of {own.size} that differ.{_hint(own, right)} {formula}"
         )
+    given = {key: (np.asarray(arguments[key]), after) for key, after in lent.items()}
+    if cotangent is not None and lent_cotangent is not None:
+        given[f"d{name}"] = cotangent, lent_cotangent
+    for key, (before, after) in given.items():
+        if not np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+            holds = False
+            place = tuple(int(axis) for axis in np.argwhere(before != after)[0])
+            lines.append(
+                f"The backward pass changes its argument {key} in place, first {key}{list(place) if place else ''} from "
+                f"{before[place]:.6g} to {after[place]:.6g}; whoever passed it still needs it."
+            )
     missing = [variable for variable in wrt if variable not in claimed]
     if missing:
         lines.append(f"Nothing was claimed of {', '.join('d' + variable for variable in missing)}.")
     if len(missing) == len(wrt):
         raise ValueError(f"the backward pass returned no gradient by {', '.join(wrt)}")
     return Check(holds, "\n".join(lines), errors)
+
+
+def _hint(own, right) -> str:
+    """What would make a wrong gradient right, where that is simple."""
+    import numpy as np
+
+    def same(left):
+        return left.shape == right.shape and np.allclose(left, right, rtol=1e-3, atol=1e-6)
+
+    if not np.isfinite(own).all():
+        return ""
+    if own.ndim == 2 and same(own.T):
+        return " Its transpose is right."
+    if own.ndim > right.ndim:
+        for axis in range(own.ndim):
+            if same(own.sum(axis=axis)):
+                return f" Summed over axis {axis} it is right."
+    if own.size == right.size and same(own.reshape(right.shape)):
+        return " Its elements are right in another shape."
+    if own.shape == right.shape:
+        greatest = np.unravel_index(np.argmax(np.abs(right)), right.shape) if right.size else ()
+        if own[greatest] and same(own * (factor := right[greatest] / own[greatest])):
+            return (
+                " With the other sign it is right." if np.isclose(factor, -1) else f" Times {factor:.6g} it is right."
+            )
+    return ""
+
+
+def _shape(value) -> tuple[int, ...]:
+    import numpy as np
+
+    return np.shape(value)
+
+
+def _known(function: Function, at: Mapping[str, Any]) -> None:
+    """Fails for a name that the function does not have."""
+    output = function._output[0]
+    names = [*function.inputs, *function.sizes, *([f"d{output}", "dout"] if function._output[1] else [])]
+    unknown = [repr(name) for name in at if name not in names]
+    if unknown:
+        raise ValueError(f"`at` has {', '.join(unknown)}, but there are {', '.join(names)}")
 
 
 def _inputs(function: Function, at: dict, seed: int) -> dict:
@@ -191,13 +258,18 @@ def _called(claim: Callable, arguments: dict, output: str, cotangent):
 
 
 def _claimed(result, wrt: list[str]) -> dict:
+    if result is None:
+        raise ValueError("the backward pass returned None; a `return` may be missing")
+    if isinstance(result, list) and len(wrt) > 1 and all(hasattr(one, "shape") or one is None for one in result):
+        result = tuple(result)
     if isinstance(result, Mapping):
         unknown = [key for key in result if key not in wrt and str(key).removeprefix("d") not in wrt]
         if unknown:
             raise ValueError(
                 f"the backward pass returned {', '.join(map(repr, unknown))}, but the variables are {', '.join(wrt)}"
             )
-        return {variable: result[key] for variable in wrt for key in (variable, f"d{variable}") if key in result}
+        pairs = ((variable, result.get(variable, result.get(f"d{variable}"))) for variable in wrt)
+        return {variable: gradient for variable, gradient in pairs if gradient is not None}
     if isinstance(result, tuple):
         if len(result) != len(wrt):
             raise ValueError(

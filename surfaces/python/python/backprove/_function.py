@@ -94,7 +94,10 @@ class Function(_native.Callable):
     def variables(self, wrt: Variables = None) -> list[str]:
         """The names in `wrt`, or all inputs that are neither constant nor labels."""
         if wrt is not None:
-            return names(wrt)
+            chosen = names(wrt)
+            if not chosen:
+                raise ValueError(f"`wrt` names no variable; the inputs are {', '.join(self.inputs)}")
+            return chosen
         constant = ("constant", "labels")
         return [name for name, _, facts in self._problem.inputs if not any(fact.startswith(constant) for fact in facts)]
 
@@ -134,7 +137,11 @@ class Function(_native.Callable):
         """The derivative of the value along `tangents`: one array for each variable that moves."""
         wrt = self._moving(tangents)
         names = self._plan_of("jvp", wrt).inputs[-len(wrt) :]
-        return self._run("jvp", wrt, args, kwargs, **dict(zip(names, tangents.values(), strict=True)))[0]
+        try:
+            return self._run("jvp", wrt, args, kwargs, **dict(zip(names, tangents.values(), strict=True)))[0]
+        except ValueError:
+            self._fit(tangents, args, kwargs, "tangent")
+            raise
 
     def jacobian(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """The Jacobians, by name, each of the value's shape followed by its variable's."""
@@ -143,6 +150,11 @@ class Function(_native.Callable):
 
     def hessian(self, *args: ArrayLike, wrt: Variables = None, **kwargs: ArrayLike) -> Hessian:
         """The Hessian of a scalar at a point: an operator that is only written out on request."""
+        name, dims, _ = self._output
+        if dims:
+            raise ValueError(
+                f"`{name}` is {'×'.join(dims)}, not a scalar: a Hessian is of a scalar, `jacobian(...)` takes every value"
+            )
         return Hessian(self, self.variables(wrt), args, kwargs)
 
     def derive(self, wrt: Variables = None, order: str = "gradient") -> Derivation:
@@ -172,6 +184,23 @@ class Function(_native.Callable):
         wrt = () if order == "value" else self.variables(wrt)
         return self._plan_of(order, wrt).plan(list(sizes.items()), double, measure, 100)
 
+    def _shape_of(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...]:
+        """The shape of one argument of a call."""
+        import numpy as np
+
+        place = self.inputs.index(name)
+        return np.shape(args[place] if place < len(args) else kwargs[name])
+
+    def _fit(self, given: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str) -> None:
+        """Fails where an array that belongs to a variable has not its shape."""
+        import numpy as np
+
+        for name, value in given.items():
+            if np.shape(value) != (own := self._shape_of(name, args, kwargs)):
+                raise ValueError(
+                    f"the {what} for `{name}` has the shape {np.shape(value)}, but `{name}` has the shape {own}"
+                )
+
     def _moving(self, tangents: Mapping[str, Any]) -> list[str]:
         if not isinstance(tangents, Mapping) or not tangents:
             raise TypeError("tangents are a mapping from the name of a variable to an array of its shape")
@@ -194,6 +223,13 @@ class UndeclaredFunction:
         self.__wrapped__, self._threads = python, threads
         self.__name__, self.__doc__ = python.__name__, python.__doc__
         self._known: dict = {}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the arguments, in order."""
+        import inspect
+
+        return tuple(inspect.signature(self.__wrapped__).parameters)
 
     def declare(self, **shapes: str | Sequence[object]) -> Function:
         """The function for arguments of these shapes."""

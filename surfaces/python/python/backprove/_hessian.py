@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 
 class Hessian:
     """The Hessian of a scalar at a point.
 
-    `H @ v` is a Hessian-vector product that never writes the Hessian out; `diag()` computes its diagonal alone; `dense()` writes
+    `H @ v` is a Hessian-vector product that never writes the Hessian out, `H @ V` one for each column of V; `diag()` computes its diagonal alone; `dense()` writes
     it out. With one variable, vectors are arrays of its shape and `dense()` has that shape twice; with several they are
     dictionaries, and `dense()` is one by pairs of names.
 
@@ -46,13 +47,33 @@ class Hessian:
             )
         return {name: vector[name] for name in self._wrt}
 
-    def __matmul__(self, vector):
-        tangents = self._function._plan_of("hvp", self._wrt).inputs[-len(self._wrt) :]
-        along = dict(zip(tangents, self._by_name(vector).values(), strict=True))
-        return self._alone(self._run("hvp", **along))
+    def _own_shape(self, name: str) -> tuple[int, ...]:
+        return self._function._shape_of(name, self._args, self._kwargs)
 
-    # The Hessian is symmetric.
-    __rmatmul__ = __matmul__
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what it multiplies, twice; with several variables the number of their elements, twice."""
+        own = [self._own_shape(name) for name in self._wrt]
+        return own[0] * 2 if len(own) == 1 else (sum(math.prod(shape) for shape in own),) * 2
+
+    def __matmul__(self, vector):
+        return self._product(vector, -1)
+
+    def __rmatmul__(self, vector):
+        # The Hessian is symmetric.
+        return self._product(vector, 0)
+
+    def _product(self, vector, axis: int):
+        """The product with a vector, or with several that lie along one axis."""
+        import numpy as np
+
+        parts = self._by_name(vector)
+        if len(self._wrt) == 1 and np.ndim(part := parts[self._wrt[0]]) == len(self._own_shape(self._wrt[0])) + 1:
+            columns = [self._product(column, axis) for column in np.moveaxis(np.asarray(part), axis, 0)]
+            return np.stack(columns, axis=axis)
+        self._function._fit(parts, self._args, self._kwargs, "vector")
+        tangents = self._function._plan_of("hvp", self._wrt).inputs[-len(self._wrt) :]
+        return self._alone(self._run("hvp", **dict(zip(tangents, parts.values(), strict=True))))
 
     def diag(self):
         """The diagonal, in the shape of the variable."""
@@ -68,6 +89,13 @@ class Hessian:
                 pairs = [(first, second) for first in self._wrt for second in self._wrt]
                 self._dense = dict(zip(pairs, blocks, strict=True))
         return self._dense
+
+    def __array__(self, dtype=None, copy=None):
+        import numpy as np
+
+        if len(self._wrt) > 1:
+            raise TypeError("a Hessian by several variables is no single array; `dense()` has one for each pair")
+        return np.array(self.dense(), dtype=dtype)
 
     def solve(self, vector, *, iterative: bool = False):
         """The `x` for which `H @ x` is `vector`, by a factorisation of the written-out Hessian.

@@ -52,4 +52,6 @@ def names(wrt: str | Sequence[str] | None) -> list[str]:
         return []
     if isinstance(wrt, str):
         wrt = wrt.split(",")
+    if not isinstance(wrt, Sequence) or not all(isinstance(name, str) for name in wrt):
+        raise TypeError(f"`wrt` is the name of a variable or several names, not {wrt!r}")
     return [name.strip() for name in wrt]

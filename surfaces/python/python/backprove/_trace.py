@@ -11,11 +11,15 @@ import math
 import numbers
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from ._source import declaration
+from ._native import RefusedError, SourceError
+from ._source import declaration, problem
 
 Shape = str | Sequence[object]
+
+_CONDITIONS = frozenset(f"({{}} {symbol} {{}})" for symbol in ("<", "<=", ">", ">=", "==", "!="))
 
 _INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "power": "**", "float_power": "**",
@@ -34,8 +38,11 @@ class Traced:
 
     __array_priority__ = 1000
 
-    def __init__(self, form: str, parts: tuple[Traced, ...] = (), name: str | None = None, constant=None):
-        self._form, self._parts, self._name, self._constant = form, parts, name, constant
+    def __init__(
+        self, form: str, parts: tuple[Traced, ...] = (), name: str | None = None, constant=None, declared: str = ""
+    ):
+        self._form, self._parts, self._name, self._constant, self._declared = form, parts, name, constant, declared
+        self._known_dims: list[str] | None = None
 
     # NumPy's protocols
 
@@ -44,25 +51,35 @@ class Traced:
         if method == "reduce" and name in ("add", "multiply", "maximum", "minimum"):
             reduction = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}[name]
             kept = {key: value for key, value in options.items() if value is not None and key in ("axis", "keepdims")}
-            return _call(reduction, inputs, kept)
+            return call(reduction, inputs, kept)
+        options = {key: value for key, value in options.items() if key != "dtype" or not _is_real(value)}
         if method != "__call__" or options:
-            raise TypeError(
-                f"`numpy.{name}` with {method if method != '__call__' else ', '.join(options)} cannot be traced"
-            )
+            what = method if method != "__call__" else ", ".join(f"{key}=" for key in options)
+            raise TypeError(f"`np.{name}` with `{what}` cannot be traced; call it with its arguments alone")
         if name in _INFIX:
             return _infix(_INFIX[name], *inputs)
         if name == "negative":
             return -_traced(inputs[0])
-        return _call(_OWN.get(name, f"np.{name}"), inputs, {})
+        return _named(_OWN.get(name, f"np.{name}"), inputs, {})
 
     def __array_function__(self, function, types, args, kwargs):
         module = function.__module__ or "numpy"
-        name = "np.linalg." if module.startswith("numpy.linalg") else "np."
-        return _call(name + function.__name__, args, kwargs)
+        name = module.replace("numpy", "np", 1) if module.startswith(("numpy.linalg", "numpy.fft")) else "np"
+        # How it is computed is not what it means, and what is left out is not said.
+        kept = {
+            key: value
+            for key, value in kwargs.items()
+            if key not in ("optimize", "order", "device")
+            and (key != "dtype" or not _is_real(value))
+            and (value is not None or key == "axis")
+            and (key, value) != ("k", 0)
+        }
+        return _named(f"{name}.{function.__name__}", args, kept)
 
     def __array__(self, *_args, **_kwargs):
         raise TypeError(
-            "a traced value has no numbers yet; NumPy's functions may be called with it, `numpy.array` may not"
+            "a traced value has no numbers yet: NumPy's functions may be called with it, `np.array` may not, and sizes that are "
+            "letters make arrays with `like`, as in `np.arange(X.shape[0], like=X)`"
         )
 
     # Operators
@@ -74,7 +91,7 @@ class Traced:
         return self
 
     def __abs__(self):
-        return _call("abs", (self,), {})
+        return call("abs", (self,), {})
 
     def __bool__(self):
         raise TypeError(
@@ -82,18 +99,58 @@ class Traced:
         )
 
     def __len__(self):
-        raise TypeError("the length of a traced value is not known; `X.shape[0]` stands for it")
+        if not (length := self.shape[:1]) or isinstance(length[0], Traced):
+            raise TypeError("the length of a traced value is not known; `X.shape[0]` stands for it")
+        return length[0]
 
     def __float__(self):
         raise TypeError("the number behind a traced value is not known yet")
 
-    __int__ = __index__ = __complex__ = __float__
+    __int__ = __complex__ = __float__
+
+    def __index__(self):
+        raise TypeError(
+            "this size is a letter, not a number yet; NumPy makes arrays of it with `like`, as in `np.eye(X.shape[0], like=X)`"
+        )
 
     def __iter__(self):
-        raise TypeError("a traced value cannot be gone through; write it for whole arrays, or with `numpy.einsum`")
+        if not (length := self.shape[:1]) or isinstance(length[0], Traced):
+            raise TypeError("a traced value cannot be gone through; write it for whole arrays, or with `np.einsum`")
+        return (self[place] for place in range(length[0]))
+
+    def __setitem__(self, key, value):
+        raise TypeError(
+            "elements of a traced value cannot be replaced; `np.where(condition, new, old)` and `np.concatenate` make a new one"
+        )
+
+    def __and__(self, other):
+        return self * other
+
+    def __or__(self, other):
+        return call("np.maximum", (self, other), {})
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self):
+        return 1 - self
+
+    def __mod__(self, _other):
+        raise _refused("np.remainder")
+
+    def __floordiv__(self, _other):
+        raise _refused("np.floor_divide")
+
+    __rmod__, __rfloordiv__ = __mod__, __floordiv__
 
     def __getitem__(self, key):
+        chosen = _chosen(key)
+        if chosen is not None:
+            return call("np.stack", ([self[place] for place in chosen],), {})
         keys = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(one, Traced) and one._form in _CONDITIONS for one in keys):
+            raise RefusedError(
+                "how many elements a condition chooses is not known; `np.where(condition, X, 0)` keeps the others as zeros"
+            )
         forms, parts = zip(*(_subscript(key) for key in keys), strict=True)
         return _made("{}[" + ", ".join(forms) + "]", self, *(part for some in parts for part in some))
 
@@ -107,18 +164,37 @@ class Traced:
 
     @property
     def shape(self):
-        return _Shape(self)
+        """The sizes: numbers where they are known, else values that stand for them."""
+        return tuple(int(dim) if dim.isdigit() else Traced(f"({dim})" if " " in dim else dim) for dim in _dims(self))
+
+    @property
+    def ndim(self):
+        return len(_dims(self))
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
+
+    def astype(self, dtype, *_args, **_options):
+        if not _is_real(dtype):
+            raise TypeError(f"a traced value holds real numbers, and cannot become {dtype!r}")
+        return self
+
+    def copy(self, *_args):
+        return self
 
     def transpose(self, *axes):
-        return _call("np.transpose", (self, *([axes[0] if len(axes) == 1 else axes] if axes else [])), {})
+        return call("np.transpose", (self, *([axes[0] if len(axes) == 1 else axes] if axes else [])), {})
 
     def reshape(self, *shape):
-        return _call("np.reshape", (self, shape[0] if len(shape) == 1 else shape), {})
+        return call("np.reshape", (self, shape[0] if len(shape) == 1 else shape), {})
 
     def __getattr__(self, name):
         if name in _METHODS:
-            return lambda *args, **options: _call(f"np.{name}", (self, *args), options)
-        raise AttributeError(f"a traced value has no attribute {name!r}")
+            return lambda *args, **options: _named(f"np.{name}", (self, *args), options)
+        raise AttributeError(
+            f"a traced value has no attribute {name!r}; it has NumPy's functions, and these methods: {', '.join(sorted(_METHODS))}"
+        )
 
     def __repr__(self):
         return f"<traced {self._name or _text(self, {})}>"
@@ -127,21 +203,6 @@ class Traced:
 _METHODS = frozenset(
     "sum mean max min prod std var cumsum dot trace swapaxes clip diagonal round ravel flatten squeeze repeat".split()
 )
-
-
-class _Shape:
-    """The sizes of a traced value."""
-
-    def __init__(self, of: Traced):
-        self._of = of
-
-    def __getitem__(self, axis):
-        if not isinstance(axis, numbers.Integral):
-            raise TypeError("the sizes of a traced value are taken one by one, as in `X.shape[0]`")
-        return _made(f"{{}}.shape[{int(axis)}]", self._of)
-
-    def __iter__(self):
-        raise TypeError("the number of axes is not known here; write `X.shape[0]`")
 
 
 def _operator(symbol):
@@ -175,7 +236,8 @@ def _traced(value) -> Traced:
     return parts[0] if form == "{}" else Traced(form, parts)
 
 
-def _call(name: str, args, kwargs) -> Traced:
+def call(name: str, args, kwargs) -> Traced:
+    """A call of a function of the language, by its name there."""
     forms: list[str] = []
     parts: list[Traced] = []
     for key, value in [(None, value) for value in args] + list(kwargs.items()):
@@ -183,6 +245,76 @@ def _call(name: str, args, kwargs) -> Traced:
         forms.append(form if key is None else f"{key}={form}")
         parts += own
     return Traced(f"{name}({', '.join(forms)})", tuple(parts))
+
+
+def _named(name: str, args, kwargs):
+    """A call of a NumPy function: as the language knows it, or written with others."""
+    from ._rewritten import REWRITTEN
+
+    rewritten = REWRITTEN.get(name.rsplit(".", 1)[-1])
+    if rewritten is not None:
+        return rewritten(*args, **kwargs)
+    reason = _lacking(name)
+    if reason is not None:
+        raise _refused(name, *reason)
+    return call(name, args, kwargs)
+
+
+@cache
+def _lacking(name: str) -> tuple[str, str] | None:
+    """Why the language has no such function, and what it proposes; both may be empty. None where it has it."""
+    try:
+        problem(f"y = {name}(x)", {"x": "N"})
+    except SourceError as error:
+        said = str(error)
+        short = name.rsplit(".", 1)[-1]
+        if "error[refused]: " in said:
+            reason = said.split("error[refused]: ")[1].split("\n")[0]
+            return reason, said.split("help: ")[1].split("\n")[0] if "help: " in said else ""
+        if f"`{short}` is not available yet" in said or "error[unknown-" in said:
+            return "", ""
+    return None
+
+
+def _refused(name: str, reason: str = "", remedy: str = "") -> RefusedError:
+    from ._rewritten import refuse
+
+    return refuse(name, reason, remedy)
+
+
+def _is_real(dtype) -> bool:
+    import numpy as np
+
+    return dtype is None or np.dtype(dtype).kind == "f"
+
+
+def _chosen(key) -> list[int] | None:
+    """The places that a list or an array of constants chooses."""
+    if not isinstance(key, list) and not (hasattr(key, "dtype") and getattr(key, "ndim", 0) == 1):
+        return None
+    import numpy as np
+
+    places = np.asarray(key)
+    if places.dtype.kind == "b":
+        return [int(place) for place in np.flatnonzero(places)]
+    return [int(place) for place in places] if places.dtype.kind in "iu" else None
+
+
+def _dims(value: Traced) -> list[str]:
+    """The sizes of a value, as the language finds them from those of its parts."""
+    if value._known_dims is None:
+        if value._constant is not None:
+            value._known_dims = [str(extent) for extent in value._constant.shape]
+        else:
+            shapes, names = [], []
+            for number, part in enumerate(value._parts):
+                names.append(part._name or f"part_{number}")
+                shapes.append(part._declared or declaration(names[-1], _dims(part)))
+            text = value._declared or "; ".join(dict.fromkeys(shapes))
+            definition = f"shaped = {value._form.format(*names) if value._parts else value._name or value._form}"
+            output = problem(f"{text}\n{definition}", {}).output
+            value._known_dims = [] if output is None else output[1]
+    return value._known_dims
 
 
 def _argument(value) -> tuple[str, tuple[Traced, ...]]:
@@ -261,7 +393,7 @@ def shapes_of(python: Callable, given: Mapping[str, Shape]) -> dict[str, Shape] 
 
 def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str, Any]]:
     """The program of a function, and the arrays that stand in it as constants. Its local variables name the definitions."""
-    parameters = {name: Traced("", name=name) for name in shapes}
+    parameters = {name: Traced("", name=name, declared=declaration(name, shape)) for name, shape in shapes.items()}
     local: dict[str, object] = {}
 
     def watch(frame, event, _argument):
@@ -305,20 +437,13 @@ def trace(python: Callable, shapes: Mapping[str, Shape]) -> tuple[str, dict[str,
             taken.add(value._name)
             constants[value._name] = array
             lines.append(f"{declaration(value._name, array.shape)}: constant")
-    wished = {id(value): name for name, value in local.items() if isinstance(value, Traced) and value._name is None}
+    wished = {id(value): name for name, value in local.items() if isinstance(value, Traced) and value._parts}
     names: dict[int, str] = {}
-    # What is asked for its sizes needs a name.
-    shaped = {id(part) for parent in order if parent._form.startswith("{}.shape") for part in parent._parts}
     for value in order:
         if value._constant is not None:
             continue
         wish = wished.get(id(value))
-        if (
-            value is not result
-            and wish is None
-            and not (uses[id(value)] > 1 and value._parts)
-            and id(value) not in shaped
-        ):
+        if value is not result and wish is None and not (uses[id(value)] > 1 and value._parts):
             continue
         text = _text(value, names, top=True)
         if value is result and wish is None:

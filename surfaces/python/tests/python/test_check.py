@@ -73,3 +73,71 @@ def test_misuse(layer):
         bp.check(layer, lambda dY, X, W, b: {"Q": X})
     with pytest.raises(TypeError):
         bp.check(layer, 3)
+
+
+def test_a_hint_says_what_would_make_it_right(layer):
+    def claimed(**changes):
+        return lambda dY, X, W, b: (
+            {"X": dY @ W, "W": dY.T @ X, "b": dY.sum(axis=0)}
+            | {name: change(dY, X) for name, change in changes.items()}
+        )
+
+    for change, hint in [
+        (lambda dY, X: X.T @ dY, "Its transpose is right. Derived: dW = dY.T @ X"),
+        (lambda dY, X: -dY.T @ X, "With the other sign it is right."),
+        (lambda dY, X: 4 * dY.T @ X, "Times 0.25 it is right."),
+        (lambda dY, X: (dY.T @ X)[None], "Summed over axis 0 it is right."),
+        (lambda dY, X: (dY.T @ X).ravel(), "Its elements are right in another shape."),
+    ]:
+        result = bp.check(layer, claimed(W=change))
+        assert not result and hint in str(result), str(result)
+    # A transpose of a square matrix has the right shape.
+    assert "Its transpose is right" in str(bp.check(layer, claimed(W=lambda dY, X: X.T @ dY), at={"M": 3, "N": 3}))
+    assert "right. Derived" not in str(bp.check(layer, claimed(W=lambda dY, X: np.sin(dY.T @ X))))
+
+
+def test_what_is_changed_in_place_is_found_and_undone(layer):
+    def backward(dY, X, W, b):
+        gradients = dY @ W, dY.T @ X, dY.sum(axis=0)
+        X *= 2
+        dY[1, 0] = 7
+        return gradients
+
+    X = np.ones((2, 3))
+    result = bp.check(layer, backward, at={"X": X})
+    assert not result and (X == 1).all()
+    assert "changes its argument X in place, first X[0, 0] from 1 to 2" in str(result)
+    assert "changes its argument dY in place, first dY[1, 0]" in str(result)
+
+
+@pytest.mark.parametrize(("dtype", "right"), [("float32", True), ("int64", False), ("complex128", False), ("O", False)])
+def test_dtypes_of_gradients(layer, dtype, right):
+    result = bp.check(layer, lambda dY, X, W, b: tuple(g.astype(dtype) for g in (dY @ W, dY.T @ X, dY.sum(axis=0))))
+    assert bool(result) is right
+    if dtype in ("complex128", "O"):
+        assert f"dX has the dtype {np.dtype(dtype)}" in str(result)
+    assert ("in single precision" in str(result)) is (dtype == "float32")
+
+
+def test_functions_of_python_are_checked_too():
+    def forward(x, y):
+        return np.sum(np.sin(x) * y)
+
+    def backward(x, y):
+        return np.cos(x) * y, np.sin(x)
+
+    assert bp.check(forward, backward, x="N", y="N")
+    assert bp.check(bp.function(forward), backward, at={"x": np.ones(3), "y": np.zeros(3)})
+    assert not bp.check(forward, lambda x, y: (np.cos(x), np.sin(x)), x="N", y="N")
+    assert bp.check(bp.compile("L = sum(x * y)", x="N", y="N"), lambda x, y: [y, x])
+
+
+def test_what_is_missing_or_unknown_is_said(layer):
+    with pytest.raises(ValueError, match="returned None"):
+        bp.check(layer, lambda dY, X, W, b: None)
+    with pytest.raises(ValueError, match="`at` has 'Q', but there are X, W, b"):
+        bp.check(layer, lambda dY, X, W, b: (X, W, b), at={"Q": np.ones(3)})
+    with pytest.raises(TypeError, match="`at` is a mapping"):
+        bp.check(layer, lambda dY, X, W, b: (X, W, b), at=[1])
+    some = bp.check(layer, lambda dY, X, W, b: {"X": dY @ W, "W": None})
+    assert some and "Nothing was claimed of dW, db." in str(some)

@@ -5,6 +5,7 @@ import threading
 import backprove as bp
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 LAYER = {"X": "S M", "W": "N M", "b": "N"}
 
@@ -257,3 +258,71 @@ def test_plans_are_shown(layer):
     assert "Arena" in text and "product" in text
     with pytest.raises(ValueError, match="sizes"):
         layer.plan()
+
+
+def test_masked_elements_are_no_numbers(layer):
+    X, W, b = arrays()
+    with pytest.raises(ValueError, match=r"`X` has masked elements; .*`X.filled\(0\)`"):
+        layer(np.ma.masked_array(X, mask=X > 0), W, b)
+    np.testing.assert_array_equal(layer(np.ma.masked_array(X), W, b), layer(X, W, b))
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (None, "`b` is None"),
+        (object(), "`b` is of the class object"),
+        (csr_array(np.ones((1, 4))), r"csr_array, which is no array of real numbers; `b.toarray\(\)` is one"),
+    ],
+)
+def test_what_is_no_array_is_said(layer, argument, message):
+    X, W, _ = arrays()
+    with pytest.raises(TypeError, match=message):
+        layer(X, W, argument)
+
+
+def test_wide_numbers_are_rounded(layer):
+    X, W, b = arrays()
+    np.testing.assert_array_equal(layer(X.astype(np.longdouble), W, b), layer(X, W, b))
+    assert layer(X.astype(np.longdouble), W, b).dtype == np.float64
+
+
+def test_sizes_without_elements_are_refused(layer):
+    X, W, b = arrays()
+    with pytest.raises(ValueError, match="`S` is below 1 at S=0; an array without elements leaves nothing"):
+        layer(X[:0], W, b)
+    with pytest.raises(TypeError, match="the size `S` is a number"):
+        layer(X, W, b, S="five")
+
+
+def test_which_variables_is_said(layer):
+    X, W, b = arrays()
+    cotangent = np.ones((5, 4))
+    with pytest.raises(ValueError, match="`wrt` names no variable; the inputs are X, W, b"):
+        layer.vjp(cotangent, X, W, b, wrt=[])
+    with pytest.raises(TypeError, match="`wrt` is the name of a variable"):
+        layer.vjp(cotangent, X, W, b, wrt=3)
+    with pytest.raises(ValueError, match="the tangent for `X` has the shape"):
+        layer.jvp({"X": W}, X, W, b)
+    with pytest.raises(ValueError, match="`Y` is S×N, not a scalar: a Hessian"):
+        layer.hessian(X, W, b)
+    with pytest.raises(bp.SourceError, match='order="jacobian"') as refused:
+        layer.derive(order="hessian")
+    assert "--order" not in str(refused.value)
+
+
+def test_hessians_are_arrays_where_arrays_are_asked_for():
+    loss = bp.compile("L = sum((X @ w)**4) + sum(b**2)", X="S M: constant", w="M", b="K")
+    random = np.random.default_rng(5)
+    X, w, b, V = (random.standard_normal(shape) for shape in ((4, 3), 3, 2, (3, 5)))
+    H = loss.hessian(X, w, b, wrt="w")
+    np.testing.assert_allclose(H @ V, H.dense() @ V, rtol=1e-12)
+    np.testing.assert_allclose(V.T @ H, V.T @ H.dense(), rtol=1e-12)
+    np.testing.assert_array_equal(np.asarray(H), H.dense())
+    assert H.shape == (3, 3) and np.asarray(H, dtype=np.float32).dtype == np.float32
+    both = loss.hessian(X, w, b)
+    assert both.shape == (5, 5)
+    with pytest.raises(TypeError, match="one for each pair"):
+        np.asarray(both)
+    with pytest.raises(ValueError, match=r"the vector for `w` has the shape \(4,\), but `w` has the shape \(3,\)"):
+        H @ np.ones(4)

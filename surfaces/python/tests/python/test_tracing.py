@@ -121,3 +121,86 @@ def test_what_cannot_be_traced_is_said(function, message):
 def test_what_the_language_does_not_know_is_refused():
     with pytest.raises(bp.SourceError):
         bp.function(lambda X: np.sort(X)).declare(X="S M")
+
+
+def differences(python, at, step=1e-6):
+    return np.array([(python(at + move) - python(at - move)) / (2 * step) for move in step * np.eye(len(at))])
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        lambda x: np.sum(np.log2(x**2) + np.log10(x**2) + np.exp2(x)),
+        lambda x: np.sum(np.logaddexp(x, 0) + np.logaddexp(900.0, x)),
+        lambda x: np.sum(np.hypot(x, 1.0) + np.arcsinh(x) + np.arctanh(x / 3) + np.arccosh(x**2 + 2)),
+        lambda x: np.sum(np.deg2rad(x) ** 2 + np.rad2deg(x) ** 2),
+        lambda x: np.sum(np.where((x > 0) & (x < 1) | (x < -1), x**2, 0) + np.where(~(x > 0), x**3, 0)),
+        lambda x: (
+            np.sum(np.where(np.logical_and(x > 0, x < 1), x**2, 0)) + np.sum(np.fmax(x, 0.5) * np.heaviside(x, 0.5))
+        ),
+        lambda x: np.average(x**2, weights=np.array([1.0, 2.0, 3.0, 4.0])) + np.average(x**2) + np.ptp(x),
+        lambda x: np.sum(np.diff(x, n=2) ** 2) + np.sum(np.diff(np.outer(x, x), axis=0) ** 2),
+        lambda x: np.sum(np.hstack([x, 2 * x]) ** 2) + np.sum(np.vstack([x, 2 * x])[1] ** 3),
+        lambda x: np.sum(np.broadcast_to(x, (3, 4)) ** 2) + np.sum(x[[0, 2]] ** 2) + np.sum(x[np.array([1, 1])]),
+        lambda x: np.sum(np.moveaxis(x[:, None, None] * np.ones((4, 2, 3)), 0, -1)[0, 1] ** 2),
+        lambda x: np.sum(np.tensordot(np.outer(x, x), x, axes=1) ** 2) + np.tensordot(x, x, axes=([0], [0])),
+        lambda x: np.linalg.slogdet(np.outer(x, x) + np.eye(len(x))).logabsdet,
+        lambda x: (lambda sign, log: sign * log)(*np.linalg.slogdet(np.outer(x, x) + np.eye(4))),
+        lambda x: sum(element**2 for element in x) / x.size + np.sum(x) / x.ndim + np.sum(x) / len(x),
+        lambda x: np.sum((np.outer(x, x) - np.eye(x.shape[0])) ** 2) + np.sum((x - np.zeros(x.shape)) ** 2),
+        lambda x: np.sum(x.astype(float).copy() ** 2, dtype=float) + np.linalg.multi_dot([x, np.outer(x, x), x]),
+    ],
+)
+def test_functions_that_are_written_with_others(python):
+    at = np.array([0.3, -1.2, 2.0, 0.7])
+    function = bp.function(python)
+    np.testing.assert_allclose(function(at), python(at), rtol=1e-12)
+    np.testing.assert_allclose(function.gradient(at)["x"], differences(python, at), rtol=1e-6, atol=1e-7)
+    assert function.derive(x="4").verified
+
+
+def test_shapes_are_unpacked():
+    @bp.function(X="S M")
+    def scaled(X):
+        rows, columns = X.shape
+        assert len(X.T.shape) == X.ndim == np.ndim(X) == 2
+        return np.sum((X - np.eye(rows, columns, like=X)) ** 2) / rows / columns
+
+    X = np.random.default_rng(0).standard_normal((3, 4))
+    np.testing.assert_allclose(scaled(X), np.sum((X - np.eye(3, 4)) ** 2) / 12)
+    assert scaled.derive().verified
+
+
+def test_labels_choose_elements_of_rows():
+    @bp.function(P="S C", t="S: labels(C)")
+    def loss(P, t):
+        return -np.mean(np.log(P[np.arange(P.shape[0], like=P), t]))
+
+    P, t = np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([1, 0])
+    np.testing.assert_allclose(loss(P, t), -np.mean(np.log([0.75, 0.5])))
+
+
+@pytest.mark.parametrize(
+    ("python", "error", "message"),
+    [
+        (lambda X: np.median(X), bp.RefusedError, "`np.median` cannot be derived: .* constant input"),
+        (lambda X: np.sort(X), bp.RefusedError, "`np.sort` cannot be derived"),
+        (lambda X: np.linalg.svd(X)[1], bp.RefusedError, "`np.linalg.svd` cannot be derived: .* write what you need"),
+        (lambda X: np.fft.fft(X), bp.RefusedError, r"`np.fft.fft` cannot be derived"),
+        (lambda X: np.floor(X), bp.RefusedError, "derivative is zero wherever it has one"),
+        (lambda X: X % 2, bp.RefusedError, "`np.remainder` cannot be derived"),
+        (lambda X: X[X > 0], bp.RefusedError, r"`np.where\(condition, X, 0\)`"),
+        (lambda X: np.nansum(X), bp.RefusedError, "known"),
+        (lambda X: np.sum(X - np.eye(X.shape[0])), TypeError, r"`np.eye\(X.shape\[0\], like=X\)`"),
+        (lambda X: np.sum(np.array(X)), TypeError, "no numbers yet"),
+        (lambda X: [row for row in X], TypeError, "cannot be gone through"),
+        (lambda X: np.add(X, 1, out=np.ones((2, 2))), TypeError, "`out=` cannot be traced"),
+        (lambda X: X.real, AttributeError, "these methods: .*clip"),
+        (lambda X: X.__setitem__(0, 1.0), TypeError, "cannot be replaced"),
+        (lambda X: X.astype(int), TypeError, "real numbers"),
+    ],
+)
+def test_what_cannot_be_traced_is_said_at_its_line(python, error, message):
+    with pytest.raises(error, match=message) as caught:
+        bp.function(python, X="S M")
+    assert any(frame.frame.code.raw is python.__code__ for frame in caught.traceback)
