@@ -28,23 +28,25 @@ const CHUNK: u64 = 1 << 14;
 /// Arguments in double precision.
 const SAMPLES: u64 = 1 << 20;
 
-/// The greatest error so far, and where.
+/// The greatest error so far, and where; at how many numbers the bits differ from those of the level before.
 #[derive(Clone, Copy)]
 struct Worst {
     units: f64,
     at: f64,
+    differing: u64,
 }
 
 impl Worst {
     const NONE: Self = Self {
         units: 0.0,
         at: 0.0,
+        differing: 0,
     };
 
     fn see(&mut self, units: f64, at: f64) {
         // Among equals the least, so that the order in which threads come does not show.
         if units > self.units || units.to_bits() == self.units.to_bits() && at < self.at {
-            *self = Self { units, at };
+            (self.units, self.at) = (units, at);
         }
     }
 }
@@ -109,6 +111,7 @@ fn shared(chunks: u64, work: &(dyn Fn(u64, &mut Table) + Sync)) -> Table {
         for (row, other) in all.iter_mut().zip(table) {
             for (worst, other) in row.iter_mut().zip(other) {
                 worst.see(other.units, other.at);
+                worst.differing += other.differing;
             }
         }
     }
@@ -123,17 +126,22 @@ fn single_precision(from: &[f32], table: &mut Table) {
             continue;
         };
         let exact: Vec<f64> = from.iter().map(|x| exact(f64::from(*x))).collect();
-        let same = |to: &[f32], before: &[f32]| {
-            let mut pairs = to.iter().zip(before);
-            pairs.all(|(to, before)| to.to_bits() == before.to_bits())
+        let differing = |to: &[f32], before: &[f32]| {
+            let pairs = to.iter().zip(before);
+            let unlike = pairs.filter(|(to, before)| to.to_bits() != before.to_bits());
+            unlike.count() as u64
         };
         let mut chunk = Worst::NONE;
         for (place, level) in Level::available().into_iter().enumerate() {
             apply(*function, level, from, &mut to);
-            if place > 0 && same(&to, &before) {
-                // The same bits have the same errors.
-                row[place].see(chunk.units, chunk.at);
-                continue;
+            if place > 0 {
+                let differing = differing(&to, &before);
+                row[place].differing += differing;
+                if differing == 0 {
+                    // The same bits have the same errors.
+                    row[place].see(chunk.units, chunk.at);
+                    continue;
+                }
             }
             chunk = Worst::NONE;
             for ((x, found), exact) in from.iter().zip(&to).zip(&exact) {
@@ -170,9 +178,16 @@ fn double_precision(chunk: u64, table: &mut Table) {
         let inside = |x: &f64| x >= low && x <= high;
         let from: Vec<f64> = (0..CHUNK).map(draw).filter(inside).collect();
         let mut to = vec![0.0; from.len()];
+        let mut before = vec![0.0; from.len()];
         let exact: Vec<_> = from.iter().map(|x| precise(name, *x)).collect();
-        for (worst, level) in row.iter_mut().zip(Level::available()) {
+        for (place, (worst, level)) in row.iter_mut().zip(Level::available()).enumerate() {
             apply(*function, level, &from, &mut to);
+            let pairs = to.iter().zip(&before);
+            let unlike = pairs.filter(|(to, before)| f64::to_bits(**to) != f64::to_bits(**before));
+            if place > 0 {
+                worst.differing += unlike.count() as u64;
+            }
+            before.copy_from_slice(&to);
             for ((x, found), exact) in from.iter().zip(&to).zip(&exact) {
                 if let Some(exact) = exact {
                     worst.see(double_error(*found, *exact), *x);
@@ -188,7 +203,8 @@ fn page(single: &Table, double: &Table, stride: u64) -> Result<String, std::fmt:
         Written by `cargo bench -p backprove --bench accuracy`: the greatest error of the kernels that plans run, in\n\
         units of the last place, and an argument at which it occurs. A unit is the distance of the nearest number to the\n\
         next; that of subnormal numbers is theirs. A result that is infinite, zero or not a number where it should not be\n\
-        would count as infinitely wrong. Half a unit is what rounding alone costs, and is not told apart from less.\n",
+        would count as infinitely wrong. Half a unit is what rounding alone costs, and is not told apart from less. Behind\n\
+        it stands at how many of the numbers the bits differ from those of the level before, if they do at any.\n",
     );
     let which = if stride == 1 {
         "every one of the 2^32 numbers".to_owned()
@@ -206,10 +222,14 @@ fn page(single: &Table, double: &Table, stride: u64) -> Result<String, std::fmt:
         writeln!(page, "| --- |{}", " --- |".repeat(levels.len()))?;
         for ((_, name, _), row) in FUNCTIONS.iter().zip(table) {
             let cell = |worst: &Worst| {
-                if worst.units <= 0.5 {
+                let units = if worst.units <= 0.5 {
                     "0.5".to_owned()
                 } else {
                     format!("{:.3} at {:e}", worst.units, worst.at)
+                };
+                match worst.differing {
+                    0 => units,
+                    differing => format!("{units}; {differing} differ"),
                 }
             };
             let cells: Vec<String> = row.iter().map(cell).collect();
