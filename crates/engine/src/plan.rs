@@ -8,7 +8,7 @@ use backprove_calculus::Program;
 
 use crate::error::Error;
 use crate::fuse::{self, Fused};
-use crate::inspect::{GroupReport, Inspector, KernelReport, Report, StageReport};
+use crate::inspect::{GroupReport, Inspector, Report, StageReport};
 use crate::kernels::loops::Ready;
 use crate::kernels::pool::Pool;
 use crate::kernels::real::Real;
@@ -20,7 +20,7 @@ use crate::packing;
 use crate::partial;
 use crate::product;
 use crate::schedule::{self, Group};
-use crate::term::{Array, ArrayId, Origin, Statement};
+use crate::term::{ArrayId, Origin, Statement};
 use crate::timing::{Stopwatch, Timing};
 
 /// A program made ready to run at given sizes in the precision `T`.
@@ -61,7 +61,7 @@ use crate::timing::{Stopwatch, Timing};
 /// # Ok::<(), backprove_engine::Error>(())
 /// ```
 pub struct Plan<T: Real> {
-    arrays: Vec<Array>,
+    fused: Fused,
     names: HashMap<String, ArrayId>,
     /// Arrays that may be read after a run.
     readable: Vec<ArrayId>,
@@ -71,7 +71,10 @@ pub struct Plan<T: Real> {
     stages: Vec<Stage>,
     scratches: Scratches<T>,
     pool: Pool,
-    report: Report,
+    groups: Vec<Group>,
+    listed: Vec<Listed>,
+    /// Written when it is first asked for: most plans only run.
+    report: OnceLock<Report>,
 }
 
 impl<T: Real> Plan<T> {
@@ -118,20 +121,11 @@ impl<T: Real> Plan<T> {
             layout: &layout,
             streamed: memory::streamed(&fused, &layout),
             kernels: Vec::new(),
+            listed: Vec::new(),
         };
-        let (stages, reports) = builder.stages(&groups);
-        let kernels = builder.kernels;
+        let stages = builder.stages(&groups);
+        let (kernels, listed) = (builder.kernels, builder.listed);
         let scratches = Scratches::new(threads, &kernels, &stages, layout.local_size);
-        let inspector = Inspector {
-            fused: &fused,
-            layout: &layout,
-            element: size_of::<T>(),
-        };
-        let report = Report {
-            precision: T::NAME,
-            stages: reports,
-            arena: inspector.arena(&groups, scratches.bytes()),
-        };
         let mut names = fused.names.clone();
         names.retain(|_, array| layout.offset(*array).is_some());
         let inputs = (0..fused.arrays.len()).map(ArrayId);
@@ -149,8 +143,10 @@ impl<T: Real> Plan<T> {
             stages,
             scratches,
             pool,
-            report,
-            arrays: fused.arrays,
+            fused,
+            groups,
+            listed,
+            report: OnceLock::new(),
         })
     }
 
@@ -163,6 +159,7 @@ impl<T: Real> Plan<T> {
             return self;
         }
         self.pool = Pool::new(count, self.arena.pages());
+        self.report = OnceLock::new();
         self.scratches = Scratches::new(
             self.pool.threads(),
             &self.kernels,
@@ -181,18 +178,18 @@ impl<T: Real> Plan<T> {
 
     fn range(&self, array: ArrayId) -> std::ops::Range<usize> {
         let start = self.layout.offset(array).unwrap_or(0);
-        start..start + self.arrays[array.0].len()
+        start..start + self.fused.arrays[array.0].len()
     }
 
     /// The extents of an input or output.
     pub fn shape(&self, name: &str) -> Result<&[usize], Error> {
-        Ok(&self.arrays[self.find(name)?.0].shape)
+        Ok(&self.fused.arrays[self.find(name)?.0].shape)
     }
 
     /// The elements of an input, row-major, to be written before a run.
     pub fn input_mut(&mut self, name: &str) -> Result<&mut [T], Error> {
         let array = self.find(name)?;
-        if self.arrays[array.0].origin != Origin::Input {
+        if self.fused.arrays[array.0].origin != Origin::Input {
             return Err(Error::new(format!("`{name}` is not an input")));
         }
         let range = self.range(array);
@@ -226,14 +223,18 @@ impl<T: Real> Plan<T> {
     ) -> Result<(), Error> {
         self.input_mut(name)?;
         let array = self.find(name)?;
-        let rows = self.arrays[array.0].shape.first().copied().unwrap_or(1);
+        let rows = self.fused.arrays[array.0]
+            .shape
+            .first()
+            .copied()
+            .unwrap_or(1);
         self.arena.fill(self.range(array), rows, &self.pool, &fill);
         Ok(())
     }
 
     /// Copies the elements of an input of labels; each must be below the number of classes.
     pub fn set_labels(&mut self, name: &str, labels: &[u32]) -> Result<(), Error> {
-        let classes = self.arrays[self.find(name)?.0].classes;
+        let classes = self.fused.arrays[self.find(name)?.0].classes;
         let Some(classes) = classes else {
             return Err(Error::new(format!("`{name}` holds no labels")));
         };
@@ -305,12 +306,49 @@ impl<T: Real> Plan<T> {
 
     /// What the plan does and where everything lies.
     pub fn report(&self) -> &Report {
-        &self.report
+        self.report.get_or_init(|| self.told())
+    }
+
+    fn told(&self) -> Report {
+        let inspector = Inspector {
+            fused: &self.fused,
+            layout: &self.layout,
+            element: size_of::<T>(),
+        };
+        let told = |stage: &Stage| StageReport {
+            groups: Vec::new(),
+            shared: stage.shared,
+        };
+        let mut stages: Vec<StageReport> = self.stages.iter().map(told).collect();
+        let mut kernels = self.kernels.iter();
+        for listed in &self.listed {
+            let members = listed.kernels.iter().zip(&mut kernels);
+            let kernels = members.map(|(members, kernel)| {
+                let statements = members.iter().map(|place| &self.fused.statements[*place]);
+                let statements: Vec<&Statement> = statements.collect();
+                match kernel {
+                    Kernel::Product(product) => inspector.product(statements[0], product),
+                    Kernel::Packing(_) => inspector.packing(statements[0]),
+                    Kernel::Loop(_) => inspector.elements(&statements),
+                    Kernel::Dense(_) => inspector.matrix_function(statements[0]),
+                }
+            });
+            stages[listed.level].groups.push(GroupReport {
+                rows: listed.rows,
+                tiles: listed.tiles,
+                kernels: kernels.collect(),
+            });
+        }
+        Report {
+            precision: T::NAME,
+            stages,
+            arena: inspector.arena(&self.groups, self.scratches.bytes()),
+        }
     }
 
     /// The plan as text: each stage with its statements, kernels, shapes and tiles.
     pub fn describe(&self) -> String {
-        self.report.to_string()
+        self.report().to_string()
     }
 }
 
@@ -350,21 +388,28 @@ fn within_reach(lowered: &Lowered) -> Result<(), Error> {
     Ok(())
 }
 
+/// A group of statements, and which of them each of its kernels runs.
+struct Listed {
+    level: usize,
+    rows: usize,
+    tiles: usize,
+    kernels: Vec<Vec<usize>>,
+}
+
 struct Builder<'a, T> {
     fused: &'a Fused,
     layout: &'a Layout,
     streamed: BTreeSet<ArrayId>,
     kernels: Vec<Kernel<T>>,
+    listed: Vec<Listed>,
 }
 
 impl<T: Real> Builder<'_, T> {
-    fn stages(&mut self, groups: &[Group]) -> (Vec<Stage>, Vec<StageReport>) {
+    fn stages(&mut self, groups: &[Group]) -> Vec<Stage> {
         let levels = groups.iter().map(|group| group.level + 1).max();
         let mut stages = Vec::new();
-        let mut reports = Vec::new();
         for level in 0..levels.unwrap_or(0) {
             let mut tasks = Vec::new();
-            let mut side_by_side = Vec::new();
             for group in groups.iter().filter(|group| group.level == level) {
                 let first = self.kernels.len();
                 let kernels = self.group(group);
@@ -375,7 +420,8 @@ impl<T: Real> Builder<'_, T> {
                     }
                     _ => group.tiles(&self.fused.statements),
                 };
-                side_by_side.push(GroupReport {
+                self.listed.push(Listed {
+                    level,
                     rows: group.rows,
                     tiles: tiles.len(),
                     kernels,
@@ -408,23 +454,15 @@ impl<T: Real> Builder<'_, T> {
                 tasks: tasks.into_iter().map(|(_, task)| task).collect(),
                 shared,
             });
-            reports.push(StageReport {
-                groups: side_by_side,
-                shared,
-            });
         }
-        (stages, reports)
+        stages
     }
 
-    fn group(&mut self, group: &Group) -> Vec<KernelReport> {
-        let inspector = Inspector {
-            fused: self.fused,
-            layout: self.layout,
-            element: size_of::<T>(),
-        };
+    /// Makes the kernels of a group: which statements each of them runs.
+    fn group(&mut self, group: &Group) -> Vec<Vec<usize>> {
         let first = self.kernels.len();
         let mut used = Vec::new();
-        let mut reports = Vec::new();
+        let mut listed = Vec::new();
         let mut members = group.members.iter().peekable();
         while let Some(member) = members.next() {
             let statement = &self.fused.statements[*member];
@@ -436,14 +474,14 @@ impl<T: Real> Builder<'_, T> {
                 streamed: &self.streamed,
             };
             if let Some(dense) = nest::dense(statement, &places) {
-                reports.push(inspector.matrix_function(statement));
+                listed.push(vec![*member]);
                 self.kernels.push(Kernel::Dense(dense));
                 continue;
             }
             if group.packs
                 && let Some(packing) = product::packing(statement, &places)
             {
-                reports.push(inspector.packing(statement));
+                listed.push(vec![*member]);
                 self.kernels.push(Kernel::Packing(packing));
                 continue;
             }
@@ -452,18 +490,19 @@ impl<T: Real> Builder<'_, T> {
             {
                 let rows = product.shape[0].next_multiple_of(product::PANEL_ROWS);
                 product.packed = group.packed.map(|array| (places.place(array), rows));
-                reports.push(inspector.product(statement, &product));
+                listed.push(vec![*member]);
                 self.kernels.push(Kernel::Product(product));
                 continue;
             }
             let mut together = vec![statement];
+            let mut run = vec![*member];
             while let Some(next) = members.peek()
                 && self.joins(&together, &self.fused.statements[**next], &places)
             {
                 together.push(&self.fused.statements[**next]);
-                members.next();
+                run.extend(members.next());
             }
-            reports.push(inspector.elements(&together));
+            listed.push(run);
             let nest = nest::nest(&together, &places);
             used.extend(nest.whole_arrays());
             self.kernels.push(Kernel::Loop(Ready::new(nest)));
@@ -484,7 +523,7 @@ impl<T: Real> Builder<'_, T> {
         {
             product.used = used;
         }
-        reports
+        listed
     }
 
     /// Whether a statement can run in the same loop as those before it.
@@ -528,6 +567,6 @@ impl<T: Real> Builder<'_, T> {
 
 impl<T: Real> std::fmt::Debug for Plan<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.report)
+        write!(f, "{}", self.report())
     }
 }

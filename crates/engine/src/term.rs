@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use backprove_calculus::{Function, MatrixFunction};
 
@@ -137,14 +137,14 @@ pub(crate) enum Term {
     Load(ArrayId, Vec<Position>),
     /// The position along an axis, as a number.
     Coordinate(Axis),
-    Add(Rc<[Term]>),
-    Multiply(Rc<[Term]>),
-    Unary(Unary, Rc<Term>),
-    Binary(Binary, Rc<(Term, Term)>),
+    Add(Arc<[Term]>),
+    Multiply(Arc<[Term]>),
+    Unary(Unary, Arc<Term>),
+    Binary(Binary, Arc<(Term, Term)>),
     /// The second where the first is not zero, else the third.
-    Select(Rc<(Term, Term, Term)>),
+    Select(Arc<(Term, Term, Term)>),
     /// A function that only the table can evaluate, one element at a time.
-    Table(&'static Function, Rc<[Term]>),
+    Table(&'static Function, Arc<[Term]>),
 }
 
 impl Term {
@@ -163,11 +163,11 @@ impl Term {
     }
 
     pub(crate) fn unary(operation: Unary, argument: Self) -> Self {
-        Self::Unary(operation, Rc::new(argument))
+        Self::Unary(operation, Arc::new(argument))
     }
 
     pub(crate) fn binary(operation: Binary, left: Self, right: Self) -> Self {
-        Self::Binary(operation, Rc::new((left, right)))
+        Self::Binary(operation, Arc::new((left, right)))
     }
 
     /// A flat addition with constants folded.
@@ -361,7 +361,7 @@ impl Term {
                 pair.0.rebuild(load, position),
                 pair.1.rebuild(load, position),
             ),
-            Self::Select(triple) => Self::Select(Rc::new((
+            Self::Select(triple) => Self::Select(Arc::new((
                 triple.0.rebuild(load, position),
                 triple.1.rebuild(load, position),
                 triple.2.rebuild(load, position),
