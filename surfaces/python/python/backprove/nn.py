@@ -16,6 +16,7 @@ and computes in the precision of its parameters (float64 by default, so that fin
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from functools import cache
 
 import numpy as np
@@ -45,8 +46,8 @@ class Module:
     """What all modules have: `params`, `grads` and a cache from the last `forward` on."""
 
     def __init__(self):
-        self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray] = {}
+        self.params: MutableMapping[str, np.ndarray] = {}
+        self.grads: MutableMapping[str, np.ndarray] = {}
         self._cache = None
 
     def forward(self, x):
@@ -61,13 +62,17 @@ class Module:
         """Forgets what the last `forward` kept."""
         self._cache = None
 
+    def _keep(self, x):
+        # A copy: the caller may go on to write into `x`.
+        self._cache = np.array(x)
+
     def _kept(self):
         if self._cache is None:
             raise RuntimeError(f"`{type(self).__name__}.backward` needs a `forward` before it")
         return self._cache
 
-    def __call__(self, x):
-        return self.forward(x)
+    def __call__(self, *arrays):
+        return self.forward(*arrays)
 
 
 class LinearModule(Module):
@@ -85,6 +90,10 @@ class LinearModule(Module):
 
     def __init__(self, in_features: int, out_features: int, input_layer: bool = False, *, seed=None, dtype=np.float64):
         super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                f"a layer needs features, but has {in_features} of them before it and {out_features} after it"
+            )
         deviation = np.sqrt((1.0 if input_layer else 2.0) / in_features)
         weight = np.random.default_rng(seed).normal(0.0, deviation, (out_features, in_features))
         self.params = {"weight": weight.astype(dtype), "bias": np.zeros(out_features, dtype)}
@@ -93,8 +102,9 @@ class LinearModule(Module):
     _function = staticmethod(lambda: _compiled("Y = X @ W.T + b", ("X", "S M"), ("W", "N M"), ("b", "N")))
 
     def forward(self, x):
-        self._cache = x
-        return self._function()(x, self.params["weight"], self.params["bias"])
+        value = self._function()(x, self.params["weight"], self.params["bias"])
+        self._keep(x)
+        return value
 
     def backward(self, dout):
         gradients = self._function().vjp(dout, self._kept(), self.params["weight"], self.params["bias"])
@@ -117,8 +127,9 @@ class _ElementwiseModule(Module):
         return x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(-1, 1)
 
     def forward(self, x):
-        self._cache = x
-        return self._function()(self._flat(x), **self._parameters()).reshape(np.shape(x))
+        value = self._function()(self._flat(x), **self._parameters()).reshape(np.shape(x))
+        self._keep(x)
+        return value
 
     def backward(self, dout):
         x = self._kept()
@@ -169,8 +180,9 @@ class SoftMaxModule(Module):
     _function = staticmethod(lambda: _compiled("Y = softmax(X, axis=1)", ("X", "S N")))
 
     def forward(self, x):
-        self._cache = x
-        return self._function()(x)
+        value = self._function()(x)
+        self._keep(x)
+        return value
 
     def backward(self, dout):
         return self._function().vjp(dout, self._kept())["X"]
@@ -185,26 +197,71 @@ class CrossEntropyModule(Module):
     _function = staticmethod(lambda: _compiled("L = -sum[s](log(P[s, t[s]])) / S", ("P", "S C"), ("t", "S: labels(C)")))
 
     @staticmethod
-    def _labels(y):
+    def _labels(x, y):
         y = np.asarray(y)
-        return y.argmax(axis=1) if y.ndim == 2 else y
+        if y.ndim < 2:
+            return y
+        if y.shape == (len(y), 1):
+            return y[:, 0]
+        if y.shape != np.shape(x):
+            raise ValueError(
+                f"the labels have the shape {y.shape}, but there are probabilities of the shape {np.shape(x)}"
+            )
+        return y.argmax(axis=1)
 
     def forward(self, x, y):
-        return self._function()(x, self._labels(y))
+        return self._function()(x, self._labels(x, y))
 
     def backward(self, x, y):
         """The gradient by the probabilities `x`."""
-        return self._function().gradient(x, self._labels(y), wrt="P")["P"]
+        return self._function().gradient(x, self._labels(x, y), wrt="P")["P"]
+
+
+class _Joined(MutableMapping):
+    """The dictionaries of several modules as one, a module's number before each name; what is replaced here is replaced there."""
+
+    def __init__(self, modules: list[Module], kind: str):
+        self._modules, self._kind = modules, kind
+
+    @property
+    def _dictionaries(self) -> list[MutableMapping]:
+        return [getattr(module, self._kind) for module in self._modules]
+
+    def _place(self, name: str) -> tuple[MutableMapping, str]:
+        number, _, own = name.partition(".")
+        if number.isdigit() and int(number) < len(self._dictionaries):
+            return self._dictionaries[int(number)], own
+        raise KeyError(name)
+
+    def __getitem__(self, name):
+        dictionary, own = self._place(name)
+        return dictionary[own]
+
+    def __setitem__(self, name, value):
+        dictionary, own = self._place(name)
+        dictionary[own] = value
+
+    def __delitem__(self, name):
+        dictionary, own = self._place(name)
+        del dictionary[own]
+
+    def __iter__(self):
+        return (f"{number}.{name}" for number, dictionary in enumerate(self._dictionaries) for name in dictionary)
+
+    def __len__(self):
+        return sum(map(len, self._dictionaries))
+
+    def __repr__(self):
+        return repr(dict(self))
 
 
 class SequentialModule(Module):
     """Modules one after the other; `params` and `grads` are theirs, with the module's number before the name."""
 
     def __init__(self, *modules: Module):
-        super().__init__()
         self.modules = list(modules)
-        for number, module in enumerate(self.modules):
-            self.params |= {f"{number}.{name}": value for name, value in module.params.items()}
+        self.params = _Joined(self.modules, "params")
+        self.grads = _Joined(self.modules, "grads")
 
     def forward(self, x):
         for module in self.modules:
@@ -214,8 +271,6 @@ class SequentialModule(Module):
     def backward(self, dout):
         for module in reversed(self.modules):
             dout = module.backward(dout)
-        for number, module in enumerate(self.modules):
-            self.grads |= {f"{number}.{name}": value for name, value in module.grads.items()}
         return dout
 
     def clear_cache(self):

@@ -112,3 +112,41 @@ def test_the_cache():
     layer.clear_cache()
     with pytest.raises(RuntimeError):
         layer.backward(np.ones((1, 2)))
+
+
+def test_labels_in_columns_are_labels():
+    random = np.random.default_rng(6)
+    probabilities, labels = random.dirichlet(np.ones(5), 6), random.integers(0, 5, 6)
+    loss = nn.CrossEntropyModule()
+    assert loss(probabilities, labels[:, None]) == loss(probabilities, labels) == loss(probabilities, np.eye(5)[labels])
+    np.testing.assert_array_equal(loss.backward(probabilities, labels[:, None]), loss.backward(probabilities, labels))
+    with pytest.raises(ValueError, match=r"the labels have the shape \(6, 3\)"):
+        loss(probabilities, np.eye(5)[labels][:, :3])
+
+
+def test_the_cache_is_of_its_own():
+    random = np.random.default_rng(7)
+    for module in (nn.LinearModule(5, 4, seed=0), nn.ELUModule(), nn.SoftMaxModule()):
+        x = random.standard_normal((6, 5))
+        dout = np.ones_like(module.forward(x))
+        dx = module.backward(dout)
+        module.forward(x)
+        x[:] = 0
+        np.testing.assert_array_equal(module.backward(dout), dx)
+        with pytest.raises((ValueError, TypeError)):
+            module.forward(np.full((2, 5), "a"))
+        np.testing.assert_array_equal(module.backward(dout), dx)
+
+
+def test_parameters_of_a_network_can_be_replaced():
+    network = nn.SequentialModule(nn.LinearModule(2, 3, seed=0), nn.TanhModule(), nn.LinearModule(3, 1, seed=1))
+    assert list(network.params) == ["0.weight", "0.bias", "2.weight", "2.bias"] and len(network.params) == 4
+    for name in network.params:
+        network.params[name] = np.zeros_like(network.params[name])
+    assert not network.forward(np.ones((4, 2))).any()
+    network.backward(np.ones((4, 1)))
+    assert network.grads["2.bias"].tolist() == [4.0]
+    with pytest.raises(KeyError):
+        network.params["7.weight"]
+    with pytest.raises(ValueError, match="a layer needs features"):
+        nn.LinearModule(0, 3)
