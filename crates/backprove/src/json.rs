@@ -6,7 +6,8 @@ mod plan;
 use backprove_calculus::check::IdentityCheck;
 use backprove_calculus::{Chain, Derivation, Equation, Gradient, Index, Level, Tensor};
 use backprove_typeset::compose::{Letters, index};
-use backprove_typeset::{latex, unicode};
+use backprove_typeset::formula::{Formula, Operator};
+use backprove_typeset::{latex, mathml, unicode};
 use serde_json::{Value, json};
 
 use crate::report::{Names, line};
@@ -77,6 +78,7 @@ fn result(
         })),
         "latex": latex::formula(&formula),
         "equation": typeset(&equation, names),
+        "mathml": drawn(&equation, names),
         "verified": check.holds(),
         "error": check.result.error,
         "certificate": certificate(check),
@@ -89,6 +91,13 @@ fn typeset(equation: &Equation, names: &Names) -> String {
     let line = line(equation, names);
     let left = line.left.as_ref().map(latex::formula).unwrap_or_default();
     format!("{left} = {}", latex::formula(&line.right))
+}
+
+/// The same equation in MathML.
+fn drawn(equation: &Equation, names: &Names) -> String {
+    let line = line(equation, names);
+    let left = line.left.unwrap_or(Formula::Row(Vec::new()));
+    mathml::cell(&left.infix(Operator::Equal, line.right))
 }
 
 /// The random identity test behind a result: where, how often, how well, and in which numbers.

@@ -6,7 +6,7 @@ use backprove_typeset::compose::{Letters, index};
 use backprove_typeset::latex;
 use serde_json::{Value, json};
 
-use super::{SCHEMA, shape, steps, typeset};
+use super::{SCHEMA, drawn, shape, steps, typeset};
 use crate::derivative::{DerivativeVerification, PartialCheck};
 use crate::report::{Names, names};
 use crate::text;
@@ -99,6 +99,7 @@ fn result(partial: &Partial, check: &PartialCheck, names: &Names) -> Value {
         "index": text::by_index(&partial.equation()),
         "latex": latex::formula(&formula),
         "equation": typeset(&partial.equation(), names),
+        "mathml": drawn(&partial.equation(), names),
         "steps": all,
     })
 }

@@ -60,6 +60,8 @@ class Result:
     """The right side of one element in LaTeX."""
     equation: str
     """The result in LaTeX, in matrix notation where it has one, else of one element."""
+    mathml: str
+    """The same in MathML, which needs no script to be drawn."""
     verified: bool
     """Whether every step and the result were found right."""
     steps: tuple[Step, ...]
@@ -67,6 +69,9 @@ class Result:
 
     def __str__(self) -> str:
         return self.index if self.matrix is None else f"{self.name} = {self.matrix}"
+
+    def _repr_html_(self) -> str:
+        return self.mathml
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.equation}$"
@@ -110,6 +115,7 @@ class Derivation:
                 index=data["index"],
                 latex=data["latex"],
                 equation=data["equation"],
+                mathml=data["mathml"],
                 verified=data["verified"],
                 steps=tuple(Step(**{key: step[key] for key in Step.__dataclass_fields__}) for step in data["steps"]),
             )

@@ -35,6 +35,7 @@ def test_it_shows_itself(layer):
     assert "dW = dY.T @ X" in repr(layer)
     assert layer.report("latex").startswith("\\documentclass")
     assert layer["W"]._repr_latex_().startswith("$")
+    assert layer["W"]._repr_html_().startswith("<math") and "=</mo>" in layer["W"].mathml
 
 
 def test_other_orders():

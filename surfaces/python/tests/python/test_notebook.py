@@ -22,5 +22,5 @@ def test_the_notebook_is_as_executed():
     for own, fresh in zip(stored.cells, executed.cells, strict=True):
         assert said(own) == said(fresh)
     shown = [output["data"] for cell in executed.cells for output in cell.get("outputs", []) if "data" in output]
-    assert sum("<math" in data.get("text/html", "") for data in shown) >= 2
+    assert sum("<math" in data.get("text/html", "") for data in shown) >= 4
     assert sum("text/latex" in data for data in shown) >= 4
