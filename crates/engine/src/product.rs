@@ -116,24 +116,31 @@ impl Product {
         tiles([rows, columns], [down, across], [PANEL_ROWS, 32])
     }
 
-    /// The same where tiles share the packed left operand: each packs panels of the right one for itself, some columns at a
-    /// time, so that rows are only cut where there are few columns, or sums that lie in the nearest cache but one.
+    /// The same where tiles share the packed left operand: each packs its columns of the right one for itself, so that rows are
+    /// only cut where they are summed together, or where sums are to lie in the nearest cache but one.
     fn shared_grid(&self, whole: usize) -> Vec<Part> {
         let [rows, columns, _] = self.shape;
-        let across = columns.div_ceil(TILE_COLUMNS);
-        let across = across.max(LEAST_TILES.min(columns / LEAST_COLUMNS));
-        // An even number of tiles is shared fairly by an even number of threads.
-        let across = match across {
+        let down = match whole {
+            0 | 1 if self.is_near() => rows.div_ceil(MOST_ROWS),
             0 | 1 => 1,
-            across => across.next_multiple_of(2).min(MOST_TILES),
+            _ => rows / whole,
         };
-        let down = if whole > 1 {
-            rows / whole
-        } else {
-            let few = LEAST_TILES.div_ceil(across).min(rows / LEAST_ROWS);
-            few.max(rows.div_ceil(MOST_ROWS).min(MOST_TILES)).max(1)
-        };
-        tiles([rows, columns], [down, across], [PANEL_ROWS, PANEL_COLUMNS])
+        // Columns are given out a third of what is left at a time at last, so that nobody waits long for the last tile.
+        let panels = columns.div_ceil(PANEL_COLUMNS);
+        let most = (TILE_COLUMNS / PANEL_COLUMNS).max(panels.div_ceil(MOST_TILES));
+        let mut parts = Vec::new();
+        for rows in tiles([rows, columns], [down, 1], [PANEL_ROWS, PANEL_COLUMNS]) {
+            let mut start = 0;
+            while start < panels {
+                let end = start + (panels - start).div_ceil(3).min(most);
+                parts.push(Part {
+                    columns: start * PANEL_COLUMNS..columns.min(end * PANEL_COLUMNS),
+                    ..rows.clone()
+                });
+                start = end;
+            }
+        }
+        parts
     }
 }
 
@@ -165,8 +172,7 @@ const PANEL_COLUMNS: usize = 48;
 /// Columns whose panels lie in the nearest cache but one, with their sums.
 const TILE_COLUMNS: usize = 192;
 
-/// Tiles that leave no thread waiting for long, and more than those only cost hand-overs.
-const LEAST_TILES: usize = 4;
+/// More tiles than about these only cost hand-overs.
 const MOST_TILES: usize = 16;
 
 /// Elements of an operand that stay in the nearest cache.

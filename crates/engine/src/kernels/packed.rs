@@ -24,8 +24,12 @@ const SHARED_DEPTH: usize = 512;
 const NEAR_ROWS: usize = 512;
 
 /// Panels of the right operand that are used for some rows before the next rows, where the left operand is packed as a
-/// whole, and these rows.
+/// whole, and these rows: few, for they come from far and should not drive out the panels of the right operand.
 const GROUP: usize = 4;
+#[cfg(target_arch = "x86_64")]
+const TOGETHER: usize = 16;
+
+/// So many rows are done before anybody is told.
 #[cfg(target_arch = "x86_64")]
 const CHUNK: usize = 64;
 
@@ -211,9 +215,13 @@ macro_rules! packed {
                     }
                     for first in (top..bottom).step_by(chunk) {
                         let last = bottom.min(first + chunk);
-                        for stripe in (0..width).step_by(VECTORS * $lanes) {
+                        let stripes = (0..width).step_by(VECTORS * $lanes);
+                        let parts = (first..last).step_by(TOGETHER);
+                        let parts =
+                            parts.flat_map(|part| stripes.clone().map(move |at| (part, at)));
+                        for (part, stripe) in parts {
                             let own = (width - stripe).min(VECTORS * $lanes);
-                            for row in (first..last).step_by(ROWS) {
+                            for row in (part..last.min(part + TOGETHER)).step_by(ROWS) {
                                 let far = row as isize * below;
                                 let (mut to, mut to_below) =
                                     (target.offset(far).add(column + stripe), below);
@@ -227,7 +235,8 @@ macro_rules! packed {
                                         to = target.add((row - first) * width + stripe);
                                     }
                                 }
-                                let mut ahead = [(from, from_below); USED];
+                                let mut ahead = [(std::ptr::null(), 0); USED];
+                                ahead[0] = (from, from_below);
                                 if done && room.near {
                                     for (ahead, used) in ahead.iter_mut().zip(room.used) {
                                         if !used.is_null() {
@@ -412,24 +421,26 @@ macro_rules! packed {
                     right = right.add(WIDE * $lanes);
                     left
                 };
-                // The target's lines are asked for row by row while the first sums are under way: all at once they would
-                // hold up the panels.
-                let turns = block.deep / TURN;
+                // The target's lines are asked for one by one while the first sums are under way: more at once would hold up
+                // the panels. A turn holds little beside what it computes: where another thread runs on the same core, the
+                // processor takes in half as many instructions, and each of them counts.
+                let mut turns = block.deep / TURN;
                 let mut next = block.left;
-                let mut ahead = block.ahead;
-                let count = turns.min(USED * ROWS);
-                for (count, steps) in [(count, 1), (turns - count, 0)] {
-                    for turn in 0..count {
+                for part in 0..=USED * ROWS {
+                    let (mut line, mut count, mut step) = (block.left, turns, 0);
+                    if let Some((first, below)) = block.ahead.get(part / ROWS) {
+                        line = first.wrapping_offset((part % ROWS) as isize * below);
+                        count = if first.is_null() { 0 } else { turns.min(WIDE) };
+                        step = $lanes;
+                    }
+                    turns -= count;
+                    for _ in 0..count {
                         for line in (0..ROWS * TURN * size_of::<$type>()).step_by(64) {
                             let at = next.wrapping_add(AHEAD).cast::<i8>().wrapping_add(line);
                             _mm_prefetch::<_MM_HINT_T0>(at);
                         }
-                        let (line, below) = &mut ahead[turn % USED];
-                        for number in 0..WIDE {
-                            let at = line.wrapping_add(number * $lanes);
-                            _mm_prefetch::<_MM_HINT_T0>(at.cast());
-                        }
-                        *line = line.wrapping_offset(*below * steps);
+                        _mm_prefetch::<_MM_HINT_T0>(line.cast());
+                        line = line.wrapping_add(step);
                         place();
                         place();
                         place();
@@ -475,7 +486,7 @@ struct Slice {
 /// A block of the target and the panels that it is the product of.
 #[cfg(target_arch = "x86_64")]
 struct Block<T> {
-    /// What is fetched meanwhile, row by row.
+    /// What is fetched meanwhile, row by row; nothing where it is null.
     ahead: [(*const T, isize); USED],
     deep: usize,
     left: *const T,
