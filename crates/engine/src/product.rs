@@ -1,6 +1,8 @@
 //! Matrix products with strides: which axes are rows, columns and depth, which are loops around them, and into which
 //! tiles a large one is split. Nothing here runs anything.
 
+use std::ops::Range;
+
 use crate::kernels::product::{Packing, Part};
 use crate::memory::{Home, Place};
 use crate::nest::Places;
@@ -125,23 +127,29 @@ impl Product {
             0 | 1 => 1,
             _ => rows / whole,
         };
-        // Columns are given out a third of what is left at a time at last, so that nobody waits long for the last tile.
-        let panels = columns.div_ceil(PANEL_COLUMNS);
-        let most = (TILE_COLUMNS / PANEL_COLUMNS).max(panels.div_ceil(MOST_TILES));
         let mut parts = Vec::new();
-        for rows in tiles([rows, columns], [down, 1], [PANEL_ROWS, PANEL_COLUMNS]) {
-            let mut start = 0;
-            while start < panels {
-                let end = start + (panels - start).div_ceil(3).min(most);
-                parts.push(Part {
-                    columns: start * PANEL_COLUMNS..columns.min(end * PANEL_COLUMNS),
-                    ..rows.clone()
-                });
-                start = end;
-            }
+        for band in tiles([rows, columns], [down, 1], [PANEL_ROWS, PANEL_COLUMNS]) {
+            parts.extend(shrinking(columns).into_iter().map(|columns| Part {
+                columns,
+                ..band.clone()
+            }));
         }
         parts
     }
+}
+
+/// Columns in parts of whole panels: at last a third of what is left at a time, so that no thread waits long for the last tile.
+fn shrinking(columns: usize) -> Vec<Range<usize>> {
+    let panels = columns.div_ceil(PANEL_COLUMNS);
+    let most = (TILE_COLUMNS / PANEL_COLUMNS).max(panels.div_ceil(MOST_TILES));
+    let mut parts = Vec::new();
+    let mut start = 0;
+    while start < panels {
+        let end = start + (panels - start).div_ceil(3).min(most);
+        parts.push(start * PANEL_COLUMNS..columns.min(end * PANEL_COLUMNS));
+        start = end;
+    }
+    parts
 }
 
 /// A matrix cut into so many parts along rows and columns, at multiples of the units.
@@ -378,4 +386,25 @@ pub(crate) fn packing(statement: &Statement, places: &Places<'_>) -> Option<Pack
         depth: statement.extents[1],
         to: places.place(statement.target),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PANEL_COLUMNS, TILE_COLUMNS, shrinking};
+
+    #[test]
+    fn tiles_hold_all_columns_once_and_end_small() {
+        for columns in [1024, 2048, 2050, 10_000] {
+            let parts = shrinking(columns);
+            let mut end = 0;
+            for part in &parts {
+                assert_eq!(part.start, end);
+                assert!(part.end > end && part.start.is_multiple_of(PANEL_COLUMNS));
+                end = part.end;
+            }
+            assert_eq!(end, columns);
+            assert!(parts.last().is_some_and(|last| last.len() <= PANEL_COLUMNS));
+            assert!(parts[0].len() >= TILE_COLUMNS);
+        }
+    }
 }
