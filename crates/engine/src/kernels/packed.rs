@@ -33,6 +33,15 @@ const TOGETHER: usize = 16;
 #[cfg(target_arch = "x86_64")]
 const CHUNK: usize = 64;
 
+/// A left operand whose rows lie side by side is read as it lies where fewer columns than these would use its panels: packing is then dearer
+/// than rows that do not lie in one line.
+#[cfg(target_arch = "x86_64")]
+const FEW_COLUMNS: usize = 192;
+
+/// Rows so far apart, in bytes, would drive each other out of the nearest cache.
+#[cfg(target_arch = "x86_64")]
+const SAME_PLACE: usize = 4096;
+
 /// So far ahead, in elements, the panel of the left operand is fetched into the nearest cache.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 256;
@@ -130,15 +139,26 @@ macro_rules! packed {
                 Some(_) => (rows, depth, GROUP * VECTORS * $lanes),
                 None => (NEAR_ROWS, DEPTH, VECTORS * $lanes),
             };
+            let apart = down.unsigned_abs() * size_of::<$type>();
+            let direct = room.left.is_none()
+                && inwards == 1
+                && columns <= FEW_COLUMNS
+                && !apart.is_multiple_of(SAME_PLACE);
             for (top, bottom) in parts(rows, most_rows) {
                 for (from, to) in parts(depth, slab) {
                     let mut panels = room.left;
                     if panels.is_none() {
+                        // Of an operand that is read as it lies only rows that fill no panel are packed.
+                        let first = if direct {
+                            top + (bottom - top) / ROWS * ROWS
+                        } else {
+                            top
+                        };
                         // SAFETY: the scratch space has room for the panels of these rows and a group of the right ones.
                         unsafe {
                             let own = room.scratch.add(group * (to - from));
-                            let left = left.offset(top as isize * down + from as isize * inwards);
-                            $panels(left, [down, inwards], [bottom - top, to - from], own);
+                            let left = left.offset(first as isize * down + from as isize * inwards);
+                            $panels(left, [down, inwards], [bottom - first, to - from], own);
                             panels = Some((own.cast_const(), 0, 0));
                         }
                     }
@@ -147,6 +167,7 @@ macro_rules! packed {
                             rows: (top, bottom),
                             columns: (column, columns.min(column + group)),
                             depth: (from, to),
+                            direct,
                         };
                         // SAFETY: the slice lies within the shape.
                         unsafe { $slice(call, room, panels, slice, finished) };
@@ -245,10 +266,20 @@ macro_rules! packed {
                                         }
                                     }
                                 }
+                                let direct = slice.direct && row + ROWS <= bottom;
+                                let down = call.left.1[0];
+                                let left = if direct {
+                                    call.left.0.offset(row as isize * down).add(before)
+                                } else if slice.direct {
+                                    left
+                                } else {
+                                    left.add((row - top) * deep)
+                                };
                                 let block = Block {
                                     ahead,
                                     deep,
-                                    left: left.add((row - top) * deep),
+                                    left,
+                                    down,
                                     right: room.scratch.add(stripe * deep).cast_const(),
                                     target: (to, to_below),
                                     before: (from, from_below),
@@ -256,10 +287,13 @@ macro_rules! packed {
                                     factor: call.factor,
                                     adds: call.adds || before > 0,
                                 };
-                                match own.div_ceil($lanes) {
-                                    1 => $block::<1>(&block),
-                                    2 => $block::<2>(&block),
-                                    _ => $block::<VECTORS>(&block),
+                                match (own.div_ceil($lanes), direct) {
+                                    (1, false) => $block::<1, false>(&block),
+                                    (2, false) => $block::<2, false>(&block),
+                                    (_, false) => $block::<VECTORS, false>(&block),
+                                    (1, true) => $block::<1, true>(&block),
+                                    (2, true) => $block::<2, true>(&block),
+                                    (_, true) => $block::<VECTORS, true>(&block),
                                 }
                             }
                         }
@@ -394,7 +428,7 @@ macro_rules! packed {
         /// The panels are whole, and the block lies within the target.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f")]
-        unsafe fn $block<const WIDE: usize>(block: &Block<$type>) {
+        unsafe fn $block<const WIDE: usize, const DIRECT: bool>(block: &Block<$type>) {
             use std::arch::x86_64::{
                 _MM_HINT_T0, _mm_prefetch, $all, $fused, $load, $store, $times, $zero,
             };
@@ -412,12 +446,16 @@ macro_rules! packed {
                         *vector = $load(<$mask>::MAX, right.add(number * $lanes));
                     }
                     for (row, sums) in sums.iter_mut().enumerate() {
-                        let factor = $all(*left.add(row));
+                        let factor = $all(*if DIRECT {
+                            left.offset(row as isize * block.down)
+                        } else {
+                            left.add(row)
+                        });
                         for (sum, vector) in sums.iter_mut().zip(vectors) {
                             *sum = $fused(factor, vector, *sum);
                         }
                     }
-                    left = left.add(ROWS);
+                    left = left.add(if DIRECT { 1 } else { ROWS });
                     right = right.add(WIDE * $lanes);
                     left
                 };
@@ -435,7 +473,8 @@ macro_rules! packed {
                     }
                     turns -= count;
                     for _ in 0..count {
-                        for line in (0..ROWS * TURN * size_of::<$type>()).step_by(64) {
+                        let asked = if DIRECT { 0 } else { ROWS * TURN };
+                        for line in (0..asked * size_of::<$type>()).step_by(64) {
                             let at = next.wrapping_add(AHEAD).cast::<i8>().wrapping_add(line);
                             _mm_prefetch::<_MM_HINT_T0>(at);
                         }
@@ -481,6 +520,8 @@ struct Slice {
     rows: (usize, usize),
     columns: (usize, usize),
     depth: (usize, usize),
+    /// Whether the left operand is read as it lies.
+    direct: bool,
 }
 
 /// A block of the target and the panels that it is the product of.
@@ -490,6 +531,8 @@ struct Block<T> {
     ahead: [(*const T, isize); USED],
     deep: usize,
     left: *const T,
+    /// Where the left operand is read as it lies, how far apart its rows are.
+    down: isize,
     right: *const T,
     /// Where it starts, and the stride of its rows.
     target: (*mut T, isize),
