@@ -20,10 +20,15 @@ pub(crate) unsafe fn transpose<T: Copy + Default>(
 ) {
     let mut done = (0, 0);
     #[cfg(target_arch = "x86_64")]
-    if size_of::<T>() == size_of::<f32>() && Level::detect() >= Level::Avx2 {
-        done = (rows / 8 * 8, columns / 8 * 8);
-        // SAFETY: the caller's promise; the elements are moved as they are, and the instructions were detected.
-        unsafe { eights(from.cast(), stride, done, to.cast(), width) };
+    if Level::detect() >= Level::Avx2 {
+        // SAFETY (both): the caller's promise; the elements are moved as they are, and the instructions were detected.
+        if size_of::<T>() == size_of::<f32>() {
+            done = (rows / 8 * 8, columns / 8 * 8);
+            unsafe { eights(from.cast(), stride, done, to.cast(), width) };
+        } else if size_of::<T>() == size_of::<f64>() {
+            done = (rows / 2 * 2, columns / 4 * 4);
+            unsafe { fours(from.cast(), stride, done, to.cast(), width) };
+        }
     }
     let rest = [(0..done.0, done.1..columns), (done.0..rows, 0..columns)];
     for (down, across) in rest {
@@ -121,6 +126,42 @@ unsafe fn eight(from: *const f32, stride: usize, to: *mut f32, width: usize) {
                 _mm256_storeu_ps(to, _mm256_shuffle_ps::<0b01_00_01_00>(low, high));
                 let odd = _mm256_shuffle_ps::<0b11_10_11_10>(low, high);
                 _mm256_storeu_ps(to.add(width), odd);
+            }
+        }
+    }
+}
+
+/// All pairs of rows and fours of columns of double precision.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+unsafe fn fours(
+    from: *const f64,
+    stride: usize,
+    (rows, columns): (usize, usize),
+    to: *mut f64,
+    width: usize,
+) {
+    use std::arch::x86_64::{
+        _mm_loadu_pd, _mm256_castpd128_pd256, _mm256_insertf128_pd, _mm256_storeu_pd,
+        _mm256_unpackhi_pd, _mm256_unpacklo_pd,
+    };
+    for first in (0..columns).step_by(4) {
+        for row in (0..rows).step_by(2) {
+            let from = from.wrapping_add(first * stride + row);
+            let line = |place: usize| {
+                // SAFETY: the caller promises so many rows and columns.
+                unsafe {
+                    let low = _mm_loadu_pd(from.add(place * stride));
+                    let high = _mm_loadu_pd(from.add((place + 2) * stride));
+                    _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(low), high)
+                }
+            };
+            let (even, odd) = (line(0), line(1));
+            let to = to.wrapping_add(row * width + first);
+            // SAFETY: as above, of the target.
+            unsafe {
+                _mm256_storeu_pd(to, _mm256_unpacklo_pd(even, odd));
+                _mm256_storeu_pd(to.add(width), _mm256_unpackhi_pd(even, odd));
             }
         }
     }
