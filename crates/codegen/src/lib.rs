@@ -22,7 +22,7 @@ mod rust;
 mod sampling;
 mod stable;
 
-pub use arrays::{jax, numpy, numpy_derivative, torch};
+pub use arrays::{jax, jax_derivative, numpy, numpy_derivative, torch, torch_derivative};
 pub use rust::rust;
 
 /// What may be chosen about emitted code.

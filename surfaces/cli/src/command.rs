@@ -163,15 +163,21 @@ fn emit(options: &Emit) -> Result<Status, Stop> {
     let style = codegen::Options::default();
     // Code is not printed before the derivative was found right.
     let code = if let Some(order) = options.order.beyond_gradient() {
-        if options.target != Target::Numpy {
-            let message = "only `emit numpy` writes derivatives of other orders than the gradient";
-            let diagnostic = Diagnostic::error("not-available", message);
-            let help = "PyTorch and JAX take them of the emitted `function`, such as `torch.func.jacrev(function)`";
-            return Err(Stop::refusal(diagnostic.help(help)));
-        }
+        let written = match options.target {
+            Target::Numpy => codegen::numpy_derivative,
+            Target::Torch => codegen::torch_derivative,
+            Target::Jax => codegen::jax_derivative,
+            Target::Rust => {
+                let message = "`emit rust` writes gradients alone";
+                let diagnostic = Diagnostic::error("not-available", message);
+                let help =
+                    "`emit numpy`, `emit torch` and `emit jax` write derivatives of every order";
+                return Err(Stop::refusal(diagnostic.help(help)));
+            }
+        };
         let derivative = asked.derivative(order)?;
         sound(DerivativeVerification::of(&derivative, SEED).holds())?;
-        codegen::numpy_derivative(&derivative, &style)
+        written(&derivative, &style)
     } else {
         let gradient = asked.gradient()?;
         sound(Verification::of(&gradient, SEED).holds())?;

@@ -79,10 +79,12 @@ impl Derivation {
             (Derived::Gradient(both), "jax") => codegen::jax(&both.0, &style),
             (Derived::Gradient(both), "rust") => codegen::rust(&both.0, &style),
             (Derived::Other(both), "numpy") => codegen::numpy_derivative(&both.0, &style),
-            (Derived::Other(_), "torch" | "jax" | "rust") => {
-                return Err(RefusedError::new_err(format!(
-                    "`{target}` is emitted for gradients alone; `numpy` for every order"
-                )));
+            (Derived::Other(both), "torch") => codegen::torch_derivative(&both.0, &style),
+            (Derived::Other(both), "jax") => codegen::jax_derivative(&both.0, &style),
+            (Derived::Other(_), "rust") => {
+                return Err(RefusedError::new_err(
+                    "`rust` is emitted for gradients alone; `numpy`, `torch` and `jax` for every order",
+                ));
             }
             _ => {
                 return Err(PyValueError::new_err(format!(

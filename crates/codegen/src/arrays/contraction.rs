@@ -267,6 +267,9 @@ fn einstein_sum(
     want: &[Index],
 ) -> Result<Array, Diagnostic> {
     let axes = order(&operands, want, bound);
+    if let Some(tree) = batched_product(&operands, bound, &axes) {
+        return Ok(Array { tree, axes });
+    }
     let lists = operands.iter().map(|operand| operand.axes.as_slice());
     let letters = Letters::of(lists.chain([axes.as_slice()]))?;
     let inputs: Vec<String> = operands
@@ -286,6 +289,44 @@ fn einstein_sum(
         python::call("np.einsum", arguments)
     };
     Ok(Array { tree, axes })
+}
+
+/// Two arrays of matrices, multiplied matrix by matrix: `A @ B`, where the other axes come first and agree.
+fn batched_product(operands: &[Array], bound: &[Index], axes: &[Index]) -> Option<Expression> {
+    let ([first, second], [contracted]) = (operands, bound) else {
+        return None;
+    };
+    let (batch, [row, column]) = axes.split_at_checked(axes.len().checked_sub(2)?)? else {
+        return None;
+    };
+    if batch.is_empty() {
+        return None;
+    }
+    // The matrices with these axes, turned where they have them the other way round.
+    let matrices = |array: &Array, last: [&Index; 2]| {
+        let (own, rest) = array.axes.split_at_checked(batch.len())?;
+        let tree = python::as_numbers(array.tree.clone());
+        match rest {
+            _ if own != batch => None,
+            [one, other] if [one, other] == last => Some(tree),
+            [one, other] if [other, one] == last => {
+                let axes = [-2, -1].map(Expression::integer);
+                let [one, other] = axes;
+                Some(python::call("np.swapaxes", [tree, one, other]))
+            }
+            _ => None,
+        }
+    };
+    let product = |left: &Array, right: &Array| {
+        let left = matrices(left, [row, contracted])?;
+        let right = matrices(right, [contracted, column])?;
+        Some(Expression::binary(
+            BinaryOperator::MatrixMultiply,
+            left,
+            right,
+        ))
+    };
+    product(first, second).or_else(|| product(second, first))
 }
 
 /// The letters of the axes in an `einsum`.

@@ -4,6 +4,7 @@
 //! comparison at the end of the module. This file puts the functions together: which definitions each of them needs, in
 //! which order.
 
+mod autograd;
 mod contraction;
 mod cotangent;
 mod definition;
@@ -11,6 +12,7 @@ mod differentiable;
 mod fused;
 mod index;
 mod jax;
+mod kept;
 mod kernels;
 mod linalg;
 mod matrix;
@@ -36,7 +38,7 @@ use crate::mentions;
 use definition::{Definition, body, define, needed};
 pub use differentiable::{jax, torch};
 use kernels::Recognised;
-pub use order::numpy_derivative;
+pub use order::{jax_derivative, numpy_derivative, torch_derivative};
 use spelling::Library;
 use writer::{Writer, described};
 
@@ -204,11 +206,8 @@ impl Module<'_> {
         }
         text.push('\n');
         for definition in self.forward_definitions() {
-            let _ = writeln!(
-                text,
-                "    {}",
-                definition.formula.text(definition.target.name())
-            );
+            let formula = definition.formula.text(definition.target.name());
+            text.push_str(&python::line(&formula));
         }
         text.push_str("\"\"\"\n\n");
         text.replace('\\', "\\\\")
@@ -261,7 +260,7 @@ impl Module<'_> {
         let needed = needed(&self.definitions, targets);
 
         let mut text = self.signature(writer, "gradient", &inputs);
-        text.push_str(&gradient_docstring(gradient, None, &results));
+        text.push_str(&gradient_docstring(gradient, None, &[], &results));
         text.push_str(&body(writer, &needed, &inputs)?);
         let mut entries = Vec::new();
         for (variable, found) in &results {
@@ -274,23 +273,13 @@ impl Module<'_> {
         Ok(text)
     }
 
+    /// The line that opens a function.
     fn signature(&self, writer: &Writer, name: &str, inputs: &[Tensor]) -> String {
-        self.signature_with(writer, name, inputs, None)
-    }
-
-    /// The line that opens a function; `option` is a last parameter with its default.
-    fn signature_with(
-        &self,
-        writer: &Writer,
-        name: &str,
-        inputs: &[Tensor],
-        option: Option<&str>,
-    ) -> String {
         let tensors = inputs
             .iter()
             .filter_map(|input| writer.names.get(input.name()));
         let functions = self.functions.iter().map(String::as_str);
-        let parameters: Vec<&str> = functions.chain(tensors).chain(option).collect();
+        let parameters: Vec<&str> = functions.chain(tensors).collect();
         let line = format!("def {name}({}):\n", parameters.join(", "));
         if line.chars().count() <= 89 {
             return line;
@@ -304,10 +293,12 @@ impl Module<'_> {
     }
 }
 
-/// The docstring of a function of gradients; `by` is the cotangent of a scalar, where there is one.
+/// The docstring of a function of gradients; `by` is the cotangent of a scalar, where there is one. What stands `before` is
+/// mentioned by the formulas of the results.
 fn gradient_docstring(
     gradient: &Gradient,
     by: Option<&Tensor>,
+    before: &[&Definition],
     results: &[(&Tensor, Option<&Definition>)],
 ) -> String {
     let loss = &gradient.loss;
@@ -326,10 +317,13 @@ fn gradient_docstring(
         ),
         (None, None) => format!("    \"\"\"Return the gradients of {loss}.\n\n"),
     };
+    for own in before {
+        text.push_str(&python::line(&own.formula.text(own.target.name())));
+    }
     for (variable, found) in results {
         if let Some(definition) = found {
             let left = format!("d{loss}/d{}", variable.name());
-            let _ = writeln!(text, "    {}", definition.formula.text(&left));
+            text.push_str(&python::line(&definition.formula.text(&left)));
         }
     }
     text.push_str("    \"\"\"\n");

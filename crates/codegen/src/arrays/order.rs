@@ -9,7 +9,7 @@ use backprove_syntax::{Diagnostic, format_expression};
 use super::definition::{Definition, body, define, needed};
 use super::kernels::Recognised;
 use super::self_test::{draw, inputs, run, stand_ins};
-use super::{Module, callables, identifier, name_all, returned_dict};
+use super::{Module, callables, identifier, name_all, python, returned_dict};
 use crate::Options;
 use crate::arrays::spelling::Library;
 use crate::arrays::writer::{Writer, described, unwritten};
@@ -23,6 +23,26 @@ use crate::formula::Formula;
 /// `t_NAME` for each variable as last arguments; `jvp` returns an array of the output's shape, `hvp` a dict from each
 /// name to an array of its shape. Run as a program, the module compares its results with central differences.
 pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<String, Diagnostic> {
+    emit(derivative, options, Library::Numpy)
+}
+
+/// A self-contained module that imports only PyTorch and defines what that of [`numpy_derivative`] defines, of tensors. Run as a
+/// program, it compares its results with those of `torch.func`.
+pub fn torch_derivative(derivative: &Derivative, options: &Options) -> Result<String, Diagnostic> {
+    emit(derivative, options, Library::Torch)
+}
+
+/// A self-contained module that imports only JAX and defines what that of [`numpy_derivative`] defines, of JAX's arrays. Run as a
+/// program, it compares its results with JAX's own.
+pub fn jax_derivative(derivative: &Derivative, options: &Options) -> Result<String, Diagnostic> {
+    emit(derivative, options, Library::Jax)
+}
+
+fn emit(
+    derivative: &Derivative,
+    options: &Options,
+    library: Library,
+) -> Result<String, Diagnostic> {
     let is_definition = |tensor: &&Tensor| derivative.forward.equation(tensor.name()).is_some();
     if let Some(tensor) = derivative.wrt.iter().find(is_definition)
         && matches!(derivative.order, Order::Jvp | Order::Hvp)
@@ -31,7 +51,7 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
         return Err(unwritten(&format!("a tangent of the definition `{name}`")));
     }
     let program = derivative.program();
-    let mut writer = Writer::new(&program, Library::Numpy);
+    let mut writer = Writer::new(&program, library);
     let orders = name_all(&mut writer, &derivative.forward);
     let count = derivative.stage.differentiated.equations.len();
     let plain = Recognised::default();
@@ -59,7 +79,10 @@ pub fn numpy_derivative(derivative: &Derivative, options: &Options) -> Result<St
     };
     let forward = module.forward(&mut writer)?;
     let derived = function(&module, &writer, derivative)?;
-    let test = self_test(&mut writer, derivative, &orders);
+    let test = match library {
+        Library::Numpy => self_test(&mut writer, derivative, &orders),
+        Library::Torch | Library::Jax => against_library(&mut writer, derivative, &orders),
+    };
     Ok(module.text(&writer, options, &forward, &derived, &test))
 }
 
@@ -100,6 +123,8 @@ fn function(
     for (outcome, definition) in &results {
         let name = identifier(writer, definition.target.name())?;
         let value = match (definition.target.rank(), definition.is_view) {
+            // Tensors are not changed by those who get them.
+            _ if writer.library != Library::Numpy => name,
             (0, _) => format!("np.array({name}, dtype=float)"),
             (_, true) => format!("{name}.copy()"),
             (_, false) => name,
@@ -158,7 +183,7 @@ fn docstring(
     for (_, definition) in results {
         let shape = described(&definition.target, &writer.names);
         let formula = definition.formula.text(definition.target.name());
-        let _ = writeln!(text, "    {formula}  # {shape}");
+        text.push_str(&python::line(&format!("{formula}  # {shape}")));
     }
     text.push_str("    \"\"\"\n");
     text.replace('\\', "\\\\")
@@ -181,6 +206,114 @@ def _slopes(function, x):
     return result
 "#;
 
+/// The variables that are arguments, as Python's strings.
+fn variables(derivative: &Derivative) -> Vec<String> {
+    let is_input = |tensor: &&Tensor| derivative.forward.inputs.contains(tensor);
+    let variables = derivative.wrt.iter().filter(is_input);
+    variables
+        .map(|tensor| format!("\"{}\"", tensor.name()))
+        .collect()
+}
+
+/// The comparison with derivatives that the library takes of `forward`.
+fn against_library(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize]) -> String {
+    let (mut text, restricted) = draw(writer, &derivative.forward);
+    let (functions, head) = stand_ins(orders, writer.library.prefix());
+    let (module, convert, title) = match writer.library {
+        Library::Torch => ("torch.func", "torch.as_tensor", "torch.func"),
+        _ => ("jax", "jnp.asarray", "JAX"),
+    };
+    let order = derivative.order;
+    let function = name(order);
+    let _ = write!(
+        text,
+        "\n\ndef _largest_error(rng):\n    \
+         \"\"\"The largest scaled difference between {function}() and what {title} makes of forward().\"\"\"\n{functions}{}\n",
+        converted(convert, &head, restricted)
+    );
+    let _ = write!(
+        text,
+        "    names = [{}]\n    variables = tuple(inputs[name] for name in names)\n\n    \
+         def primal(*variables):\n        \
+         return forward({head}*(inputs | dict(zip(names, variables))).values())\n\n",
+        variables(derivative).join(", ")
+    );
+    let call = |more: &str| format!("{function}({head}*inputs.values(){more})");
+    let places = "places = tuple(range(len(names)))";
+    let tangents = format!(
+        "    tangents = tuple({convert}(rng.standard_normal(x.shape)) for x in variables)\n"
+    );
+    let along = call(", *tangents");
+    let compared = match order {
+        Order::Jacobian => format!(
+            "    {places}\n    derived = {}\n    \
+             expected = {module}.jacrev(primal, places)(*variables)\n    \
+             pairs = [(derived[a], x) for a, x in zip(names, expected)]\n",
+            call("")
+        ),
+        Order::Hessian => format!(
+            "    {places}\n    derived = {}\n    \
+             expected = {module}.hessian(primal, places)(*variables)\n    \
+             pairs = [\n        \
+             (derived[a, b], x) for a, row in zip(names, expected) for b, x in zip(names, row)\n    \
+             ]\n",
+            call("")
+        ),
+        Order::Jvp => format!(
+            "{tangents}    _, expected = {module}.jvp(primal, variables, tangents)\n    \
+             pairs = [({along}, expected)]\n"
+        ),
+        Order::Hvp => format!(
+            "    {places}\n{tangents}    derived = {along}\n    \
+             gradients = {module}.grad(primal, places)\n    \
+             _, expected = {module}.jvp(gradients, variables, tangents)\n    \
+             pairs = [(derived[a], x) for a, x in zip(names, expected)]\n"
+        ),
+    };
+    text.push_str(&compared);
+    let largest = match writer.library {
+        Library::Torch => {
+            "errors.append(float(torch.max(torch.abs(found - expected) / (1.0 + torch.abs(expected)))))"
+        }
+        _ => "errors.append(np.max(np.abs(found - expected) / (1.0 + np.abs(expected))))",
+    };
+    let _ = write!(
+        text,
+        "    errors = [0.0]\n    \
+         for found, expected in pairs:\n        \
+         assert found.shape == expected.shape and found.dtype == expected.dtype\n        \
+         {largest}\n    \
+         return max(errors)\n\n\n\
+         if __name__ == \"__main__\":\n    import numpy as np\n\n    "
+    );
+    if writer.library == Library::Jax {
+        text.push_str("jax.config.update(\"jax_enable_x64\", True)\n    ");
+    }
+    let _ = write!(
+        text,
+        "error = _largest_error(np.random.default_rng(0))\n    \
+         print(f\"largest error against automatic differentiation: {{error:.1e}}\")\n    \
+         raise SystemExit(not error <= 1e-9)\n"
+    );
+    text
+}
+
+/// The lines that draw inputs, at which the program is defined, as the library's own arrays.
+fn converted(convert: &str, head: &str, restricted: bool) -> String {
+    let drawn = |range: &str| {
+        format!("inputs = {{name: {convert}(x) for name, x in _draw(rng{range}).items()}}\n")
+    };
+    if !restricted {
+        return format!("    {}", drawn(""));
+    }
+    // Somewhere in these ranges the program is defined.
+    format!(
+        "    for low, high in 20 * [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)]:\n        \
+         {}        if np.all(np.isfinite(np.asarray(forward({head}*inputs.values())))):\n            break\n",
+        drawn(", low, high")
+    )
+}
+
 fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize]) -> String {
     let (mut text, restricted) = draw(writer, &derivative.forward);
     text.push_str(SLOPES);
@@ -193,13 +326,7 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
          def primal():\n        return forward({head}*inputs.values())\n\n",
         inputs(&head, restricted)
     );
-    let is_input = |tensor: &Tensor| derivative.forward.inputs.contains(tensor);
-    let names: Vec<String> = derivative
-        .wrt
-        .iter()
-        .filter(|tensor| is_input(tensor))
-        .map(|tensor| format!("\"{}\"", tensor.name()))
-        .collect();
+    let names = variables(derivative);
     // What is defined cannot be moved by itself.
     let _ = writeln!(text, "    names = [{}]", names.join(", "));
     let call = |more: &str| format!("{function}({head}*inputs.values(){more})");

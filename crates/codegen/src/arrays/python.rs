@@ -246,6 +246,22 @@ pub(super) fn scalars_first(
 /// The longest line that is not broken.
 pub(super) const WIDTH: usize = 88;
 
+/// A formula as a line of a docstring, broken between words where it would be too long.
+pub(super) fn line(formula: &str) -> String {
+    let mut text = String::new();
+    let mut line = "   ".to_owned();
+    for word in formula.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH && !line.trim().is_empty() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+            "       ".clone_into(&mut line);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text + line.trim_end() + "\n"
+}
+
 /// `target = value  # comment` at the indentation of a function's body, broken where it would be too long.
 pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> String {
     let line = format!("    {target} = {}", format_expression(value));

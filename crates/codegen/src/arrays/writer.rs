@@ -62,6 +62,10 @@ const RESERVED: &[&str] = &[
     "forward",
     "gradient",
     "backward",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "function",
     "Derived",
     "ctx",
@@ -76,6 +80,7 @@ const RESERVED: &[&str] = &[
     "_log_softmax",
     "_logsumexp",
     "_scaled",
+    "_taken",
     "_draw",
     "_largest_error",
 ];

@@ -1,9 +1,11 @@
-//! The programs of the corpus as gradients to emit, with inputs: reading them, and nothing else.
+//! The programs of the corpus as derivatives to emit, with inputs: reading them, and nothing else.
 
 use std::path::{Path, PathBuf};
 
 use backprove_calculus::sample::{self, Region};
-use backprove_calculus::{Fact, Gradient, Program, Tensor, derivation, elaborate};
+use backprove_calculus::{
+    Derivative, Fact, Gradient, Order, Program, Tensor, derivation, elaborate,
+};
 use serde_json::{Map, Value, json};
 use toml::Table;
 
@@ -22,6 +24,19 @@ struct Source {
     text: String,
     wrt: Vec<String>,
     cotangent: Option<String>,
+    /// Which derivative is asked for, where that is not the gradient.
+    order: Option<Order>,
+}
+
+/// The order that a word names.
+fn order(word: &str) -> Option<Order> {
+    match word {
+        "jacobian" => Some(Order::Jacobian),
+        "jvp" => Some(Order::Jvp),
+        "hessian" => Some(Order::Hessian),
+        "hvp" => Some(Order::Hvp),
+        _ => None,
+    }
 }
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -51,11 +66,13 @@ fn gallery(found: &mut Vec<Source>) {
                     .split_whitespace()
                     .find_map(|word| word.strip_prefix("wrt="));
                 let wrt = wrt.unwrap_or("").split(',').filter(|name| !name.is_empty());
-                open = (!words.contains("order=")).then(|| Source {
+                let mut words = words.split_whitespace();
+                open = Some(Source {
                     name: heading.to_owned(),
                     text: String::new(),
                     wrt: wrt.map(str::to_owned).collect(),
                     cotangent: None,
+                    order: words.find_map(|word| order(word.strip_prefix("order=")?)),
                 });
             } else if line == "```" {
                 found.extend(open.take());
@@ -73,7 +90,8 @@ fn problems(found: &mut Vec<Source>) {
         let table: Table = text.parse().expect("a table");
         for problem in table["problem"].as_array().expect("a list of problems") {
             let text = |key: &str| problem.get(key).and_then(toml::Value::as_str);
-            if text("order").is_some_and(|order| order != "gradient") {
+            // Derivatives by pairs of different variables alone have no module.
+            if text("order").is_some_and(|word| word != "gradient" && order(word).is_none()) {
                 continue;
             }
             let wrt = problem.get("wrt").and_then(toml::Value::as_array);
@@ -84,12 +102,14 @@ fn problems(found: &mut Vec<Source>) {
                 text: format!("{}\n{}", part("given"), part("source")),
                 wrt: wrt.map(str::to_owned).collect(),
                 cotangent: text("cotangent").map(str::to_owned),
+                order: text("order").and_then(order),
             });
         }
     }
 }
 
-fn derived(source: &Source) -> Option<Gradient> {
+/// The program, what it is differentiated by, and the cotangent that it declares.
+fn asked(source: &Source) -> Option<(Program, Vec<Tensor>, Option<Tensor>)> {
     let parsed = backprove_syntax::parse(&source.text);
     let elaborated = elaborate(&parsed.program);
     if !parsed.diagnostics.is_empty() || !elaborated.diagnostics.is_empty() {
@@ -99,16 +119,22 @@ fn derived(source: &Source) -> Option<Gradient> {
     let cotangent = source
         .cotangent
         .as_ref()
-        .and_then(|name| program.tensor(name));
+        .and_then(|name| program.tensor(name).cloned());
     let named = source.wrt.iter().filter_map(|name| program.tensor(name));
     let mut wrt: Vec<Tensor> = named.cloned().collect();
     if source.wrt.is_empty() {
         let inputs = program.inputs.iter();
-        let free = inputs.filter(|input| !input.is_constant() && Some(*input) != cotangent);
+        let free =
+            inputs.filter(|input| !input.is_constant() && Some(*input) != cotangent.as_ref());
         wrt = free.cloned().collect();
     }
     let is_asked = !wrt.is_empty() && wrt.len() >= source.wrt.len();
-    is_asked.then(|| derivation::gradient(&program, &wrt, cotangent).ok())?
+    is_asked.then_some((program, wrt, cotangent))
+}
+
+fn derived(source: &Source) -> Option<Gradient> {
+    let (program, wrt, cotangent) = asked(source)?;
+    derivation::gradient(&program, &wrt, cotangent.as_ref()).ok()
 }
 
 /// The gradient of a program by every input that is not constant.
@@ -118,15 +144,42 @@ pub fn gradient(text: &str) -> Option<Gradient> {
         text: text.to_owned(),
         wrt: Vec::new(),
         cotangent: None,
+        order: None,
     })
+}
+
+fn sources() -> Vec<Source> {
+    let mut sources = Vec::new();
+    gallery(&mut sources);
+    problems(&mut sources);
+    sources
+}
+
+/// All derivatives of other orders in the corpus, of arguments.
+pub fn derivatives() -> Vec<(String, Derivative)> {
+    let derived = sources().into_iter().filter_map(|source| {
+        let (program, wrt, _) = asked(&source)?;
+        let is_input = |tensor: &Tensor| program.inputs.contains(tensor);
+        let derivative = derivation::derivative(&program, &wrt, source.order?).ok()?;
+        wrt.iter()
+            .all(is_input)
+            .then_some((source.name, derivative))
+    });
+    let derivatives: Vec<_> = derived.collect();
+    assert!(
+        derivatives.len() > 20,
+        "only {} derivatives",
+        derivatives.len()
+    );
+    derivatives
 }
 
 /// All programs of the corpus that have a gradient; the rest of it are refusals and derivatives of other orders.
 pub fn all() -> Vec<Entry> {
-    let mut sources = Vec::new();
-    gallery(&mut sources);
-    problems(&mut sources);
-    let entries = sources.into_iter().filter_map(|source| {
+    let gradients = sources()
+        .into_iter()
+        .filter(|source| source.order.is_none());
+    let entries = gradients.filter_map(|source| {
         let gradient = derived(&source)?;
         Some(Entry {
             name: source.name,

@@ -2,6 +2,7 @@
 //! elsewhere) and beside the library's own derivative.
 
 mod corpus;
+mod orders;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -148,11 +149,10 @@ fn rust_on_the_corpus() {
     }
 }
 
-#[test]
-fn torch_on_the_corpus() {
-    // PyTorch with what it needs is several gigabytes: it is used where the benchmarks have installed it, and installed
-    // for this test only on request.
-    let python = if std::env::var_os("BACKPROVE_TORCH").is_some() {
+/// PyTorch with what it needs is several gigabytes: it is used where the benchmarks have installed it, and installed
+/// for these tests only on request.
+fn torch_environment() -> Option<Python> {
+    if std::env::var_os("BACKPROVE_TORCH").is_some() {
         let packages = ["torch==2.8.0", "numpy==2.3.5"];
         Some(
             Python::with_packages(target(), "torch", &packages)
@@ -160,8 +160,12 @@ fn torch_on_the_corpus() {
         )
     } else {
         Python::found(target(), "bench")
-    };
-    match python {
+    }
+}
+
+#[test]
+fn torch_on_the_corpus() {
+    match torch_environment() {
         Some(python) => run(&python, "torch", torch),
         None => eprintln!(
             "PyTorch is not installed: set BACKPROVE_TORCH=1 to have it installed (6 GB) and used"
@@ -169,9 +173,10 @@ fn torch_on_the_corpus() {
     }
 }
 
+const JAX: &[&str] = &["jax==0.7.2", "numpy==2.3.5", "scipy==1.16.3"];
+
 #[test]
 fn jax_on_the_corpus() {
-    const PACKAGES: &[&str] = &["jax==0.7.2", "numpy==2.3.5", "scipy==1.16.3"];
-    let python = Python::with_packages(target(), "jax", PACKAGES);
+    let python = Python::with_packages(target(), "jax", JAX);
     run(&python.unwrap_or_else(|why| panic!("{why}")), "jax", jax);
 }
