@@ -7,8 +7,17 @@ use backprove_calculus::{
 
 use super::cotangent::Seeded;
 
-/// Functions that cost no more than to read their value again.
-const CHEAP: &[&str] = &["abs", "reciprocal", "sign", "square", "stop_gradient"];
+/// Functions that cost no more than to read their value again; and exponentials and logarithms, which must stay where they
+/// stand for forms that do not overflow to be found (`stable`).
+const LEFT_ALONE: &[&str] = &[
+    "abs",
+    "exp",
+    "log",
+    "reciprocal",
+    "sign",
+    "square",
+    "stop_gradient",
+];
 
 /// The gradient with such values defined by its forward program; the same is done to `seeded`.
 pub(super) fn named(gradient: &Gradient, seeded: &mut Seeded) -> Gradient {
@@ -87,7 +96,7 @@ impl Application {
             return None;
         };
         let distinct = (1..at.len()).all(|place| !at[..place].contains(&at[place]));
-        let is_costly = callee.derivatives.is_empty() && !CHEAP.contains(&function.name);
+        let is_costly = callee.derivatives.is_empty() && !LEFT_ALONE.contains(&function.name);
         (distinct && is_costly && tensor.rank() > 1).then(|| Self {
             function,
             tensor: tensor.clone(),

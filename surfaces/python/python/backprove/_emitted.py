@@ -18,6 +18,8 @@ def arranged(
     names: Sequence[str], given: Sequence[str], inputs: Sequence[Any], named: dict[str, Any], kept: Any
 ) -> list[Any]:
     """The values of all `names` in order: those `given` from the arguments of a call, the others by `kept`."""
+    if not named and len(inputs) == len(names) == len(given):
+        return list(inputs)
     if len(inputs) > len(given):
         raise TypeError(f"{len(inputs)} arguments are passed, but there are {len(given)} inputs: {', '.join(given)}")
     values = dict(zip(given, inputs, strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,4 +62,6 @@ def torch_module(
     """What `backprove.torch` does."""
     module, code, derivation, constants = emitted("torch", source, wrt, shapes)
     names = [name for name, _, _ in derivation._inputs]
+    # PyTorch asks for it at each call; what is kept is not worked out again.
+    module.Derived.forward.__signature__ = inspect.signature(module.Derived.forward)
     return DerivedModule(module, code, derivation, names, parameters or {}, constants)

@@ -26,6 +26,14 @@ def _scaled(x, scale):
         return scale * x
 
 
+def _taken(ctx):
+    """The saved tensors; unless another backward pass will follow, each goes when its last reader lets it go."""
+    saved = ctx.saved_tensors
+    if not torch.compiler.is_compiling() and hasattr(ctx, "maybe_clear_saved_tensors"):
+        ctx.maybe_clear_saved_tensors()
+    return saved
+
+
 def forward(X, W1, b1, W2, t):
     """Return L, a scalar, then what backward() reads: A, Z."""
     A = torch.tanh(torch.nn.functional.linear(X, W1, b1))  # (S, H)
@@ -34,38 +42,11 @@ def forward(X, W1, b1, W2, t):
     return L, A, Z
 
 
-def backward(X, W2, t, A, Z, dL, needed=5 * (True,)):
-    """Return the gradients of L, each times dL.
-
-    dL/dW1 = (dA * (1 - A ** 2)).T @ X
-    dL/db1 = sum(dA * (1 - A ** 2), axis=0)
-    dL/dW2 = dZ.T @ A
-
-    Only those are worked out that `needed` asks for, by the places of the tensors.
-    """
-    S = X.shape[0]
-    P = torch.softmax(Z, dim=1)  # (S, C)
-    # dZ: (S, C)
-    dZ = _scaled(P, dL / S).scatter_add_(1, t[:, None], (-(dL / S)).expand((S, 1)))
-    del P
-    dW2 = dZ.T @ A if needed[3] else None  # (C, H)
-    dA = dZ @ W2  # (S, H)
-    del dZ
-    d_tanh = torch.ops.aten.tanh_backward(dA, A)  # (S, H)
-    del dA
-    dW1 = d_tanh.T @ X if needed[1] else None  # (H, D)
-    db1 = torch.sum(d_tanh, dim=0) if needed[2] else None  # (H,)
-    return dW1, db1, dW2
-
-
 class Derived(torch.autograd.Function):
-    """forward() with backward() as its derivative."""
+    """forward() with its derived backward pass."""
 
     generate_vmap_rule = True
-
-    @staticmethod
-    def forward(X, W1, b1, W2, t):
-        return forward(X, W1, b1, W2, t)
+    forward = staticmethod(forward)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -77,13 +58,32 @@ class Derived(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dL, *_):
+        """Return the gradients of L, each times dL.
+
+        dL/dW1 = (dA * (1 - A ** 2)).T @ X
+        dL/db1 = sum(dA * (1 - A ** 2), axis=0)
+        dL/dW2 = dZ.T @ A
+        """
         if dL is None:
             return None, None, None, None, None
-        X, W1, b1, W2, t, A, Z = ctx.saved_tensors
+        needed = ctx.needs_input_grad
+        X, W1, b1, W2, t, A, Z = _taken(ctx)
         if torch.is_grad_enabled():
             # To be differentiated again, what was saved must be part of the graph.
             _, A, Z = forward(X, W1, b1, W2, t)
-        dW1, db1, dW2 = backward(X, W2, t, A, Z, dL, ctx.needs_input_grad)
+        S = X.shape[0]
+        P = torch.softmax(Z, dim=1)  # (S, C)
+        del Z
+        # dZ: (S, C)
+        dZ = _scaled(P, dL / S).scatter_add_(1, t[:, None], (-(dL / S)).expand((S, 1)))
+        del P
+        dW2 = dZ.T @ A if needed[3] else None  # (C, H)
+        dA = dZ @ W2  # (S, H)
+        del dZ
+        d_tanh = torch.ops.aten.tanh_backward(dA, A)  # (S, H)
+        del A, dA
+        dW1 = d_tanh.T @ X if needed[1] else None  # (H, D)
+        db1 = torch.sum(d_tanh, dim=0) if needed[2] else None  # (H,)
         return None, dW1, db1, dW2, None
 
 
