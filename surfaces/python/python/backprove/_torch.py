@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class DerivedModule(nn.Module):
             raise ValueError(f"{', '.join(map(repr, unknown))} is no input; the inputs are {', '.join(names)}")
         self.derivation, self.code = derivation, code
         self._names, self._function = tuple(names), module.function
+        self._differentiable = _with_tangents(module)
         for name, value in parameters.items():
             value = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
             self.register_parameter(name, nn.Parameter(value))
@@ -46,10 +47,51 @@ class DerivedModule(nn.Module):
         self._given = tuple(name for name in names if name not in parameters and name not in constants)
 
     def forward(self, *inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
-        return self._function(*arranged(self._names, self._given, inputs, named, self.__getattr__))
+        values = arranged(self._names, self._given, inputs, named, self.__getattr__)
+        # `torch.compile` takes no function with a forward mode of its own.
+        return self._function(*values) if torch.compiler.is_compiling() else self._differentiable(*values)
 
     def extra_repr(self) -> str:
         return "; ".join(map(str, self.derivation))
+
+
+def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
+    """The function of an emitted module, with forward mode."""
+    derived = module.Derived
+
+    class Dual(derived):  # type: ignore[misc]
+        """The emitted function with the derivative along tangents."""
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+            derived.setup_context(ctx, inputs, output)
+            ctx.save_for_forward(*inputs)
+            ctx.beside = len(output) - 1 if isinstance(output, tuple) else 0
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: torch.Tensor | None) -> Any:
+            """PyTorch allows no forward mode within another: but the gradient is linear in the cotangent, and the
+            derivative of that by the cotangent is the derivative along the tangents."""
+            inputs = ctx.saved_tensors
+            moving = [place for place, tangent in enumerate(tangents) if tangent is not None]
+
+            def value(*moved: torch.Tensor) -> torch.Tensor:
+                values = list(inputs)
+                for place, own in zip(moving, moved, strict=True):
+                    values[place] = own
+                return _first(module.forward(*values))
+
+            output, pull = torch.func.vjp(value, *(inputs[place] for place in moving))
+            _, push = torch.func.vjp(pull, torch.zeros_like(output))
+            (along,) = push(tuple(tangents[place] for place in moving))
+            return (along, *[None] * ctx.beside) if ctx.beside else along
+
+    return lambda *values: _first(Dual.apply(*values))
+
+
+def _first(output: Any) -> torch.Tensor:
+    """The value among what an emitted `forward` returns beside it."""
+    return output[0] if isinstance(output, tuple) else output
 
 
 def torch_module(

@@ -117,6 +117,24 @@ def test_functional_transforms():
     torch.testing.assert_close(hessian, hessian.T)
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2]])
+def test_forward_mode(name):
+    source, shapes, extents = CASES[name]
+    module = bp.torch(source, **shapes)
+    values = inputs(extents)
+    assert torch.autograd.gradcheck(module, values, check_forward_ad=True)
+    values = tuple(value.detach() for value in values)
+    every = tuple(range(len(values)))
+    forward, backward = (
+        transform(module, argnums=every)(*values) for transform in (torch.func.jacfwd, torch.func.jacrev)
+    )
+    for left, right in zip(forward, backward, strict=True):
+        torch.testing.assert_close(left, right)
+    hessian = torch.func.hessian(lambda x: module(x, *values[1:]).sum())(values[0])
+    rows = values[0].numel()
+    torch.testing.assert_close(hessian.reshape(rows, rows), hessian.reshape(rows, rows).T)
+
+
 def test_distributed_data_parallel():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
