@@ -59,7 +59,7 @@ def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
     """The function of an emitted module, with forward mode."""
     derived = module.Derived
 
-    class Dual(derived):  # type: ignore[misc]
+    class Dual(derived):  # type: ignore[misc, valid-type]
         """The emitted function with the derivative along tangents."""
 
         @staticmethod
