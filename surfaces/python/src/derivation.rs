@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::RefusedError;
+use crate::problem::Problem;
 
 /// What was derived, and how it was verified.
 pub enum Derived {
@@ -16,15 +17,24 @@ pub enum Derived {
     Other(Box<(Derivative, DerivativeVerification)>),
 }
 
-/// A derivation that was verified.
+/// The arguments of `Problem.derive`: the order, the variables, the cotangent's name and the seed.
+pub type Question = (String, Vec<String>, Option<String>, u64);
+
+/// A derivation that was verified. It is pickled as the problem and what was asked of it, and derived again when it is read.
 #[pyclass(frozen, module = "backprove._native")]
 pub struct Derivation {
     derived: Derived,
+    problem: Py<Problem>,
+    question: Question,
 }
 
 impl Derivation {
-    pub fn new(derived: Derived) -> Self {
-        Self { derived }
+    pub fn new(derived: Derived, problem: Py<Problem>, question: Question) -> Self {
+        Self {
+            derived,
+            problem,
+            question,
+        }
     }
 
     fn document(&self, detail: &str) -> PyResult<Document> {
@@ -54,6 +64,16 @@ impl Derivation {
             Derived::Gradient(both) => both.1.holds(),
             Derived::Other(both) => both.1.holds(),
         }
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Question)> {
+        let derive = self.problem.bind(py).getattr("derive")?;
+        Ok((derive, self.question.clone()))
+    }
+
+    /// Nothing changes it: a copy of it is itself.
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
     }
 
     /// All of it as JSON.

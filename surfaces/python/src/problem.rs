@@ -21,11 +21,12 @@ use crate::stepper::Training;
 /// A tensor as Python sees it: its name, its extents, and what was declared of it.
 type Declared = (String, Vec<String>, Vec<String>);
 
-/// A program, read from declarations and definitions.
+/// A program, read from declarations and definitions. It is pickled as its text.
 #[pyclass(frozen, module = "backprove._native")]
 pub struct Problem {
-    problem: backprove::Problem,
+    read: backprove::Problem,
     source: Source,
+    parts: Vec<(String, String)>,
 }
 
 impl Problem {
@@ -39,7 +40,7 @@ impl Problem {
         cotangent: Option<&str>,
     ) -> PyResult<backprove::calculus::Gradient> {
         let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
-        let gradient = self.problem.gradient(&wrt, cotangent);
+        let gradient = self.read.gradient(&wrt, cotangent);
         gradient.map_err(|diagnosed| self.fail(&diagnosed))
     }
 
@@ -49,7 +50,7 @@ impl Problem {
         order: Order,
     ) -> PyResult<backprove::calculus::Derivative> {
         let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
-        let derivative = self.problem.derivative(&wrt, order);
+        let derivative = self.read.derivative(&wrt, order);
         derivative.map_err(|diagnosed| self.fail(&diagnosed))
     }
 }
@@ -60,13 +61,26 @@ impl Problem {
     #[new]
     fn new(parts: Vec<(String, String)>) -> PyResult<Self> {
         let mut source = Source::default();
-        for (name, text) in parts {
-            source.push(name, &text);
+        for (name, text) in &parts {
+            source.push(name, text);
         }
         match backprove::Problem::read(source.text()) {
-            Ok(problem) => Ok(Self { problem, source }),
+            Ok(read) => Ok(Self {
+                read,
+                source,
+                parts,
+            }),
             Err(diagnosed) => Err(error::diagnosed(&diagnosed, &source)),
         }
+    }
+
+    fn __getnewargs__(&self) -> (&[(String, String)],) {
+        (&self.parts,)
+    }
+
+    /// Nothing changes it: a copy of it is itself.
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
     }
 
     /// The whole text.
@@ -78,41 +92,42 @@ impl Problem {
     /// The inputs in order of declaration.
     #[getter]
     fn inputs(&self) -> Vec<Declared> {
-        self.problem.program().inputs.iter().map(declared).collect()
+        self.read.program().inputs.iter().map(declared).collect()
     }
 
     /// The last definition.
     #[getter]
     fn output(&self) -> Option<Declared> {
-        let output = self.problem.program().output();
+        let output = self.read.program().output();
         output.map(|equation| declared(&equation.target))
     }
 
     /// Derives and verifies.
     #[pyo3(signature = (order, wrt, cotangent=None, seed=0))]
     fn derive(
-        &self,
-        py: Python<'_>,
-        order: &str,
+        slf: &Bound<'_, Self>,
+        order: String,
         wrt: Vec<String>,
-        cotangent: Option<&str>,
+        cotangent: Option<String>,
         seed: u64,
     ) -> PyResult<Derivation> {
-        py.detach(|| {
-            let derived = match beyond_gradient(order)? {
+        let problem = slf.get();
+        let derived = slf.py().detach(|| -> PyResult<Derived> {
+            Ok(match beyond_gradient(&order)? {
                 None => {
-                    let gradient = self.derive_gradient(&wrt, cotangent)?;
+                    let gradient = problem.derive_gradient(&wrt, cotangent.as_deref())?;
                     let verification = Verification::of(&gradient, seed);
                     Derived::Gradient(Box::new((gradient, verification)))
                 }
                 Some(order) => {
-                    let derivative = self.derive_order(&wrt, order)?;
+                    let derivative = problem.derive_order(&wrt, order)?;
                     let verification = DerivativeVerification::of(&derivative, seed);
                     Derived::Other(Box::new((derivative, verification)))
                 }
-            };
-            Ok(Derivation::new(derived))
-        })
+            })
+        })?;
+        let question = (order, wrt, cotangent, seed);
+        Ok(Derivation::new(derived, slf.clone().unbind(), question))
     }
 
     /// Compiles the value alone, or with a derivative: `value`, `gradient`, `jvp`, `jacobian`, `hvp`, `hessian`, `diagonal`.
@@ -125,7 +140,7 @@ impl Problem {
     ) -> PyResult<Compiled> {
         let subject = py.detach(|| -> PyResult<Subject> {
             Ok(match what {
-                "value" => Subject::forward(self.problem.program()),
+                "value" => Subject::forward(self.read.program()),
                 "diagonal" => Subject::diagonal(&self.derive_order(&wrt, Order::Hessian)?),
                 _ => match beyond_gradient(what)? {
                     None => Subject::gradient(&self.derive_gradient(&wrt, None)?),
@@ -161,7 +176,7 @@ impl Problem {
     ) -> PyResult<Bound<'py, PyDict>> {
         let known = Sizes::new(sizes.iter().map(|(name, size)| (name.as_str(), *size)));
         let arrays = PyDict::new(py);
-        for tensor in &self.problem.program().inputs {
+        for tensor in &self.read.program().inputs {
             let array = floats(tensor, &known, seed, Region::Signed).ok_or_else(|| {
                 PyValueError::new_err(format!("a size of `{}` has no value", tensor.name()))
             })?;
@@ -184,7 +199,7 @@ impl Problem {
         cotangent: Option<&str>,
         seed: u64,
     ) -> PyResult<(String, bool, Vec<String>)> {
-        let answer = py.detach(|| claim::answer(&self.problem, claim, cotangent, seed));
+        let answer = py.detach(|| claim::answer(&self.read, claim, cotangent, seed));
         let answer = answer.map_err(|diagnosed| self.fail(&diagnosed))?;
         Ok((answer.claim, answer.holds, answer.sentences))
     }

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._source import names, problem
@@ -120,6 +120,13 @@ class Derivation:
                 steps=tuple(Step(**{key: step[key] for key in Step.__dataclass_fields__}) for step in data["steps"]),
             )
             self._results[result.wrt] = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What it was made from: it is derived again where it is read.
+        return Derivation, (self._native, self._inputs)
+
+    def __deepcopy__(self, _memo: dict) -> Derivation:
+        return self
 
     @property
     def results(self) -> tuple[Result, ...]:

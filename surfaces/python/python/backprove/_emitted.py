@@ -5,13 +5,13 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
 from ._derivation import Derivation, derive
 from ._function import Function, UndeclaredFunction
-
-_COUNT = 0
 
 
 def arranged(
@@ -35,23 +35,27 @@ def arranged(
 
 def emitted(
     target: str, source: str | Function | UndeclaredFunction, wrt: str | Sequence[str] | None, shapes: dict[str, Any]
-) -> tuple[ModuleType, str, Derivation, dict[str, Any]]:
-    """The emitted code for `target` as a module and as text, the derivation behind it, and the arrays that a traced function holds.
+) -> tuple[str, Derivation, dict[str, Any]]:
+    """The emitted code for `target`, the derivation behind it, and the arrays that a traced function holds.
 
     Raises `SourceError` where the derivation could not be verified: what was not found right does not run.
     """
-    global _COUNT
     if isinstance(source, UndeclaredFunction):
         source, shapes = source.declare(**shapes), {}
     derivation = derive(source, wrt=wrt, **shapes)
     code = derivation.emit(target)
-    _COUNT += 1
-    name = f"backprove_{target}_{_COUNT}"
+    constants = dict(source._constants) if isinstance(source, Function) else {}
+    return code, derivation, constants
+
+
+@cache
+def loaded(target: str, code: str) -> ModuleType:
+    """Emitted code as a module: the same for the same code, so that copies share what is known of it."""
+    name = f"backprove_{target}_{sha256(code.encode()).hexdigest()[:16]}"
     module = ModuleType(name)
     filename = f"<{name}>"
     # What compiles functions looks their module up; tracebacks show its lines.
     sys.modules[name] = module
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     exec(compile(code, filename, "exec"), module.__dict__)
-    constants = dict(source._constants) if isinstance(source, Function) else {}
-    return module, code, derivation, constants
+    return module

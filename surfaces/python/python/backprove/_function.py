@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 from . import _native
@@ -62,6 +64,15 @@ class Function(_native.Callable):
         if python is not None:
             self.__wrapped__ = python
             self.__name__, self.__doc__ = python.__name__, python.__doc__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As the program, which is all that runs; the Python function that was traced stays where it is.
+        known = {key: self.__dict__[key] for key in ("__name__", "__doc__") if key in self.__dict__}
+        return Function, (self._problem, self._threads, None, self._constants), known
+
+    def __deepcopy__(self, _memo: dict) -> Function:
+        # As Python's own functions: nothing that a caller could see ever changes.
+        return self
 
     def _plan_of(self, what: str, wrt: Variables) -> _native.Compiled:
         key = (what, tuple(names(wrt)))
@@ -213,6 +224,14 @@ class Function(_native.Callable):
         return f"<Function of {', '.join(self.inputs)}:\n{self.source}>"
 
 
+def found_as(module: str, name: str) -> object:
+    """What a module, by its name, has under a dotted name, or none."""
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
 class UndeclaredFunction:
     """A Python function whose arguments' shapes are not declared: it is traced anew for each set of shapes.
 
@@ -221,8 +240,24 @@ class UndeclaredFunction:
 
     def __init__(self, python: Callable, threads: int):
         self.__wrapped__, self._threads = python, threads
-        self.__name__, self.__doc__ = python.__name__, python.__doc__
+        self.__name__, self.__doc__, self.__module__ = python.__name__, python.__doc__, python.__module__
         self._known: dict = {}
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # It needs the Python function, and functions are pickled by their names.
+        python = self.__wrapped__
+        found = found_as(python.__module__, python.__qualname__)
+        if found is self:
+            return python.__qualname__
+        if found is python:
+            return UndeclaredFunction, (python, self._threads)
+        raise PicklingError(
+            f"`{python.__qualname__}` is traced anew for each set of shapes, and `{python.__module__}` has no function of this "
+            "name: define it there, or pickle what `declare(...)` makes of it"
+        )
+
+    def __deepcopy__(self, _memo: dict) -> UndeclaredFunction:
+        return self
 
     @property
     def parameters(self) -> tuple[str, ...]:

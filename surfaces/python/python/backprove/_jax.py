@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._derivation import Derivation
-from ._emitted import arranged, emitted
+from ._emitted import arranged, emitted, loaded
 from ._function import Function, UndeclaredFunction
 
 
@@ -18,13 +18,19 @@ class DerivedFunction:
     code: str
     """The emitted code that runs: a module of its own, without Backprove."""
 
-    def __init__(
-        self, module: Any, code: str, derivation: Derivation, names: Sequence[str], constants: Mapping[str, Any]
-    ):
+    def __init__(self, code: str, derivation: Derivation, names: Sequence[str], constants: Mapping[str, Any]):
+        module = loaded("jax", code)
         self.derivation, self.code = derivation, code
         self._function, self._names, self._constants = module.function, tuple(names), dict(constants)
         self._given = tuple(name for name in names if name not in constants)
         self.__name__, self.__doc__ = module.function.__name__, module.function.__doc__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DerivedFunction, (self.code, self.derivation, self._names, self._constants)
+
+    def __deepcopy__(self, _memo: dict) -> DerivedFunction:
+        # Nothing of it changes, and JAX knows by it what was compiled already.
+        return self
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         return self._function(*arranged(self._names, self._given, inputs, named, self._constants.__getitem__))
@@ -40,5 +46,5 @@ def jax_function(
     **shapes: str | Sequence[object],
 ) -> DerivedFunction:
     """What `backprove.jax` does."""
-    module, code, derivation, constants = emitted("jax", source, wrt, shapes)
-    return DerivedFunction(module, code, derivation, [name for name, _, _ in derivation._inputs], constants)
+    code, derivation, constants = emitted("jax", source, wrt, shapes)
+    return DerivedFunction(code, derivation, [name for name, _, _ in derivation._inputs], constants)

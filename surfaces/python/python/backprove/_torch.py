@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from ._derivation import Derivation
-from ._emitted import arranged, emitted
+from ._emitted import arranged, emitted, loaded
 from ._function import Function, UndeclaredFunction
 
 
@@ -25,7 +26,6 @@ class DerivedModule(nn.Module):
 
     def __init__(
         self,
-        module: Any,
         code: str,
         derivation: Derivation,
         names: Sequence[str],
@@ -36,15 +36,27 @@ class DerivedModule(nn.Module):
         unknown = [name for name in parameters if name not in names]
         if unknown:
             raise ValueError(f"{', '.join(map(repr, unknown))} is no input; the inputs are {', '.join(names)}")
-        self.derivation, self.code = derivation, code
-        self._names, self._function = tuple(names), module.function
-        self._differentiable = _with_tangents(module)
+        self.derivation, self.code, self._names = derivation, code, tuple(names)
+        self._load()
         for name, value in parameters.items():
             value = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
             self.register_parameter(name, nn.Parameter(value))
         for name, value in constants.items():
             self.register_buffer(name, torch.as_tensor(value), persistent=False)
         self._given = tuple(name for name in names if name not in parameters and name not in constants)
+
+    def _load(self) -> None:
+        """Makes functions of the code."""
+        module = loaded("torch", self.code)
+        self._function, self._differentiable = module.function, _with_tangents(module)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The code stays, what was made of it is made again.
+        return {key: value for key, value in self.__dict__.items() if key not in ("_function", "_differentiable")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._load()
 
     def forward(self, *inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
         values = arranged(self._names, self._given, inputs, named, self.__getattr__)
@@ -55,9 +67,12 @@ class DerivedModule(nn.Module):
         return "; ".join(map(str, self.derivation))
 
 
+@cache
 def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
     """The function of an emitted module, with forward mode."""
     derived = module.Derived
+    # PyTorch asks for it at each call; what is kept is not worked out again.
+    derived.forward.__signature__ = inspect.signature(derived.forward)
 
     class Dual(derived):  # type: ignore[misc, valid-type]
         """The emitted function with the derivative along tangents."""
@@ -102,8 +117,5 @@ def torch_module(
     **shapes: str | Sequence[object],
 ) -> DerivedModule:
     """What `backprove.torch` does."""
-    module, code, derivation, constants = emitted("torch", source, wrt, shapes)
-    names = [name for name, _, _ in derivation._inputs]
-    # PyTorch asks for it at each call; what is kept is not worked out again.
-    module.Derived.forward.__signature__ = inspect.signature(module.Derived.forward)
-    return DerivedModule(module, code, derivation, names, parameters or {}, constants)
+    code, derivation, constants = emitted("torch", source, wrt, shapes)
+    return DerivedModule(code, derivation, [name for name, _, _ in derivation._inputs], parameters or {}, constants)

@@ -1,5 +1,8 @@
 """The derived backward pass in JAX: its own checks, and its transformations."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -52,6 +55,16 @@ def test_labels():
     (Z,), t = inputs([(4, 3)]), jnp.array([0, 2, 1, 1])
     expected = jax.grad(lambda Z: -jnp.mean(jax.nn.log_softmax(Z)[jnp.arange(4), t]))(Z)
     np.testing.assert_allclose(jax.grad(loss)(Z, t), expected, rtol=1e-10)
+
+
+def test_copies_and_pickles():
+    source, shapes, extents = CASES["loss"]
+    loss = bp.jax(source, **shapes)
+    values = inputs(extents)
+    for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
+        assert other.code == loss.code and repr(other) == repr(loss) and other.__name__ == loss.__name__
+        gradient = jax.jit(jax.grad(other, argnums=1))(*values)
+        np.testing.assert_allclose(gradient, jax.grad(loss, argnums=1)(*values), rtol=1e-10)
 
 
 def test_by_name_and_misuse():

@@ -1,7 +1,11 @@
 """The derived backward pass in PyTorch: its own checks, and everything that is done with modules."""
 
+import copy
 import os
+import pickle
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import backprove as bp  # noqa: E402
+from torch import nn  # noqa: E402
 
 LAYER = ("Y = gelu(X @ W.T + b)", {"X": "S M", "W": "N M", "b": "N"})
 CASES = {
@@ -62,6 +67,7 @@ def test_it_agrees_with_pytorchs_own_gradients():
 
 
 def test_parameters_are_parameters():
+    torch.manual_seed(0)
     module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": np.zeros(5, np.float32)}, **LAYER[1])
     assert [name for name, _ in module.named_parameters()] == ["W", "b"]
     optimiser = torch.optim.Adam(module.parameters(), lr=0.1)
@@ -219,3 +225,54 @@ def test_misuse():
     module = bp.torch(LAYER[0], **LAYER[1])
     with pytest.raises(TypeError, match="`b` is missing"):
         module(torch.zeros(3, 4), torch.zeros(5, 4))
+
+
+def test_copies_and_pickles(tmp_path):
+    module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": torch.zeros(5)}, **LAYER[1])
+    x = torch.randn(3, 4)
+    torch.save(module, tmp_path / "whole.pt")
+    again = [
+        copy.copy(module),
+        copy.deepcopy(module),
+        pickle.loads(pickle.dumps(module)),
+        torch.load(tmp_path / "whole.pt", weights_only=False),
+        copy.deepcopy(nn.Sequential(module, nn.Tanh()))[0],
+        torch.optim.swa_utils.AveragedModel(module).module,
+    ]
+    own = torch.autograd.grad(module(x).square().sum(), list(module.parameters()))
+    for other in again:
+        torch.testing.assert_close(other(x), module(x))
+        gradients = torch.autograd.grad(other(x).square().sum(), list(other.parameters()))
+        for gradient, expected in zip(gradients, own, strict=True):
+            torch.testing.assert_close(gradient, expected)
+        assert other.code == module.code and repr(other) == repr(module)
+    # All but the shallow copy have parameters of their own.
+    with torch.no_grad():
+        module.W.zero_()
+    assert [bool(other.W.any()) for other in again] == [False] + [True] * (len(again) - 1)
+
+
+def test_another_process():
+    module = bp.torch(LAYER[0], {"W": torch.randn(5, 4), "b": torch.zeros(5)}, **LAYER[1])
+    script = """
+import pickle, sys
+module, x = pickle.load(sys.stdin.buffer)
+module(x).sum().backward()
+sys.stdout.buffer.write(pickle.dumps((module(x).detach(), module.W.grad)))
+"""
+    x = torch.randn(3, 4)
+    said = subprocess.run(
+        [sys.executable, "-c", script], input=pickle.dumps((module, x)), capture_output=True, check=True
+    )
+    value, gradient = pickle.loads(said.stdout)
+    torch.testing.assert_close(value, module(x))
+    torch.testing.assert_close(gradient, torch.autograd.grad(module(x).sum(), module.W)[0])
+
+
+def test_copies_of_what_traced_functions_hold():
+    mask = np.array([1.0, 0.0, 2.0])
+    module = bp.torch(bp.function(lambda X: np.sum(np.tanh(X) * mask), X="S 3"))
+    (X,) = inputs([(4, 3)])
+    for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        torch.testing.assert_close(other(X), module(X))
+        assert torch.autograd.gradcheck(other, (X,))
