@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::error::Error;
 use crate::layout::turn;
 use crate::lower::Lowered;
+use crate::product;
 use crate::share::{moved, share};
-use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Binary, Combine, Origin, Position, Start, Statement, Term};
 
 /// Statements ready to be scheduled.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub(crate) fn fuse(
     needed.extend(pairs.iter().map(|(_, source)| *source));
     drop_dead(&mut statements, &needed);
     statements.iter_mut().for_each(reduce_nothing);
+    start_with_biases(&mut statements, &arrays, &needed);
     test_rectified(&mut statements);
     inline(&mut statements, &needed);
     share(&mut statements, &mut arrays);
@@ -111,6 +113,71 @@ fn reduce_nothing(statement: &mut Statement) {
         statement.body = statement.body.at(&first);
         statement.extents.truncate(rank);
     }
+}
+
+/// A small product that is only read to have an input added to each of its rows or columns, such as a bias, is added to that while its
+/// sums are in registers. To larger ones it is added by what follows on their tiles.
+fn start_with_biases(
+    statements: &mut Vec<Statement>,
+    arrays: &[Array],
+    needed: &BTreeSet<ArrayId>,
+) {
+    let mut place = 0;
+    while place < statements.len() {
+        let alone = |product: ArrayId| {
+            let mut readers = statements
+                .iter()
+                .filter(|one| one.reads().contains(&product));
+            !needed.contains(&product) && readers.next().is_some() && readers.next().is_none()
+        };
+        if let Some((product, input, vector)) = biased(&statements[place])
+            && arrays[input.0].origin == Origin::Input
+            && alone(product)
+            && let Some(source) = statements.iter().position(|one| one.target == product)
+            && is_small(&statements[source])
+        {
+            let merged = Statement {
+                target: statements[place].target,
+                start: Start::Vector(vector.clone()),
+                ..statements[source].clone()
+            };
+            statements[place] = merged;
+            statements.remove(source);
+            place -= 1;
+        }
+        place += 1;
+    }
+}
+
+/// For `P[i, j] + b[i]` or `P[i, j] + b[j]`: `P`, `b` and the load of `b`.
+fn biased(statement: &Statement) -> Option<(ArrayId, ArrayId, &Term)> {
+    let Term::Add(parts) = &statement.body else {
+        return None;
+    };
+    let [first, second] = &**parts else {
+        return None;
+    };
+    let pair = |product: &Term, vector: &'_ Term| match (product, vector) {
+        (Term::Load(product, _), Term::Load(vector, at)) => {
+            let fits = statement.reads_in_place(*product) && matches!(&**at, [Position::Axis(_)]);
+            fits.then_some((*product, *vector))
+        }
+        _ => None,
+    };
+    let found = |product, vector| pair(product, vector).map(|(one, other)| (one, other, vector));
+    if statement.is_map() && statement.rank == 2 {
+        found(first, second).or_else(|| found(second, first))
+    } else {
+        None
+    }
+}
+
+/// Whether a statement is one product of plain matrices, either of which stays in the nearest cache.
+fn is_small(statement: &Statement) -> bool {
+    let [rows, columns, depth] = *statement.extents else {
+        return false;
+    };
+    statement.is_product() && statement.rank == 2 && rows.max(columns) * depth <= product::NEAR
 }
 
 /// `Z > 0` is `A > 0` where `A = max(Z, 0)`: then `Z` itself need not be kept.
@@ -293,7 +360,7 @@ impl Fused {
                 body: Term::Load(source, positions),
                 dense: None,
                 scale: Term::ONE,
-                adds: false,
+                start: Start::Zero,
             });
         }
         // Copies follow everything, so that there is an order.
@@ -315,13 +382,16 @@ impl Fused {
             let Some(source) = self.only_for(product, place) else {
                 continue;
             };
+            if self.statements[source].start != Start::Zero {
+                continue;
+            }
             if self.statements[source].reads().contains(&input) {
                 continue;
             }
             let mut merged = self.statements[source].clone();
             merged.target = self.statements[place].target;
             merged.scale = scale;
-            merged.adds = true;
+            merged.start = Start::Before;
             self.statements[place] = merged;
             self.statements.remove(source);
             // Positions moved; there are few updates.
@@ -340,7 +410,7 @@ impl Fused {
             if let Some((scale, product)) = scaled.flatten()
                 && scale != Term::ONE
                 && let Some(source) = self.only_for(product, place)
-                && !self.statements[source].adds
+                && self.statements[source].start == Start::Zero
             {
                 let mut merged = self.statements[source].clone();
                 merged.target = self.statements[place].target;

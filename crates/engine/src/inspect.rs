@@ -12,7 +12,7 @@ use crate::memory::Layout;
 use crate::printed::{Printed, letter};
 use crate::product::Product;
 use crate::schedule::Group;
-use crate::term::{ArrayId, Binary, Combine, Origin, Statement, Term, Unary};
+use crate::term::{ArrayId, Binary, Combine, Origin, Start, Statement, Term, Unary};
 
 /// A plan's stages and memory.
 ///
@@ -252,7 +252,7 @@ impl Inspector<'_> {
         report.shape = product.shape.to_vec();
         report.times = times;
         report.operations = (2.0 * flat * times as f64) as u64;
-        if statement.adds {
+        if statement.start == Start::Before {
             report.read += report.written;
         }
         report
@@ -324,6 +324,9 @@ impl Inspector<'_> {
             };
             loaded(&statement.body, &statement.extents);
             loaded(&statement.scale, &statement.extents);
+            if let Start::Vector(vector) = &statement.start {
+                loaded(vector, &statement.extents);
+            }
             written.push(statement.target);
         }
         let name = |array: &ArrayId| self.fused.arrays[array.0].name.clone();
@@ -348,7 +351,11 @@ impl Inspector<'_> {
             Some(input) if input != statement.target => format!(" over {}", arrays[input.0].name),
             _ => String::new(),
         };
-        let equals = if statement.adds { "+=" } else { "=" };
+        let equals = match &statement.start {
+            Start::Zero => "=".to_owned(),
+            Start::Before => "+=".to_owned(),
+            Start::Vector(vector) => format!("= {} +", Printed(vector, arrays)),
+        };
         let scale = match &statement.scale {
             scale if *scale == Term::ONE => String::new(),
             scale => format!("{} * ", Printed(scale, arrays)),

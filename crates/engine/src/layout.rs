@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::term::{Array, ArrayId, Origin, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Origin, Position, Start, Statement, Term};
 
 /// An axis of so many elements is short: no more than a vector. One of a single element is none.
 const SHORT: std::ops::RangeInclusive<usize> = 2..=16;
@@ -50,5 +50,8 @@ pub(crate) fn turn(statements: &mut [Statement], arrays: &mut [Array], needed: &
             Term::Load(array, positions)
         };
         statement.body = statement.body.rebuild(&mut load, &position);
+        if let Start::Vector(vector) = &mut statement.start {
+            *vector = vector.at(&position);
+        }
     }
 }

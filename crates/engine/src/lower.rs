@@ -14,7 +14,7 @@ use crate::apply::{call, definition, equal, power};
 use crate::contract::{self, Tree};
 use crate::error::Error;
 use crate::stabilise::Stabiliser;
-use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Start, Statement, Term};
 
 /// A program as statements in the order of dependence.
 #[derive(Debug)]
@@ -170,7 +170,7 @@ impl Lowering<'_> {
             body: term.at(&local),
             dense: None,
             scale: Term::ONE,
-            adds: false,
+            start: Start::Zero,
         });
         self.names.insert(name, target);
         Ok(())
@@ -503,7 +503,7 @@ impl Lowering<'_> {
             body: number(&layout, &term),
             dense: None,
             scale: Term::ONE,
-            adds: false,
+            start: Start::Zero,
         });
         let order = layout
             .iter()

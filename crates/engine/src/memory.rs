@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fuse::Fused;
 use crate::product::NEAR_TILE;
 use crate::schedule::Group;
-use crate::term::{ArrayId, Origin};
+use crate::term::{ArrayId, Origin, Start};
 
 /// The places of all arrays, in elements.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ fn near(fused: &Fused, group: &Group, readers: &[Vec<usize>]) -> Option<ArrayId>
     let product = &fused.statements[group.members[0]];
     let target = product.target;
     let own = group.packed.is_some()
-        && !product.adds
+        && product.start == Start::Zero
         && fused.arrays[target.0].origin != Origin::Input
         && fused.overwrites(target).is_none()
         && !fused.kept.contains(&target)

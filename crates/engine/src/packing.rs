@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::fuse::Fused;
 use crate::product::{NEAR, PANEL_ROWS};
 use crate::schedule::{Group, has_plain_tiles};
-use crate::term::{Array, ArrayId, Combine, Origin, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Combine, Origin, Position, Start, Statement, Term};
 
 /// A larger operand is packed tile by tile, for the copy would be worth mentioning beside the arrays themselves.
 const MOST_PACKED: usize = 1 << 20;
@@ -108,6 +108,6 @@ fn left_operand(fused: &Fused, group: &Group) -> Option<Statement> {
         body: Term::Load(operand, at),
         dense: None,
         scale: Term::ONE,
-        adds: false,
+        start: Start::Zero,
     })
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::kernels::product::{Packing, Part};
 use crate::memory::{Home, Place};
 use crate::nest::Places;
-use crate::term::{ArrayId, Position, Statement, Term};
+use crate::term::{ArrayId, Position, Start, Statement, Term};
 
 /// A (batched) matrix product with strides.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Product {
     pub factor: Factor,
     /// Whether it is added to the target.
     pub adds: bool,
+    /// What else it is added to, and the strides of that along rows and columns.
+    pub start: Option<Operand>,
     /// Where the left operand lies packed as a whole, and of how many rows, if it does.
     pub packed: Option<(Place, usize)>,
     /// Where in the arena the arrays lie that are used on each tile of it, as large as the whole target.
@@ -346,6 +348,13 @@ pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Prod
     let scale = leading.last().map_or(1, |run| run.scale);
     let inner = free().filter(|run| !run.leads).map(|run| outer(run, false));
     let loops = inner.chain(more_depth.iter().map(|run| outer(run, true)));
+    let start = match &statement.start {
+        Start::Vector(Term::Load(array, at)) => Some(Operand {
+            place: places.place(*array),
+            strides: [0, 1].map(|axis| usize::from(at.contains(&Position::Axis(axis)))),
+        }),
+        _ => None,
+    };
     Some(Product {
         shape: [row.extent, column.extent, deep.extent],
         left: Operand {
@@ -364,7 +373,8 @@ pub(crate) fn product(statement: &Statement, places: &Places<'_>) -> Option<Prod
         loops: loops.collect(),
         rows: row.leads.then_some(row.scale),
         factor: factor(&statement.scale, places),
-        adds: statement.adds,
+        adds: statement.start == Start::Before,
+        start,
         packed: None,
         used: Vec::new(),
     })

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::schedule::stands_alone;
-use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Statement, Term};
+use crate::term::{Array, ArrayId, Axis, Combine, Origin, Position, Start, Statement, Term};
 
 /// A value over the whole iteration space of the statements that need it.
 type Key = (Vec<usize>, Term);
@@ -112,7 +112,7 @@ fn share_between(
             body: value,
             dense: None,
             scale: Term::ONE,
-            adds: false,
+            start: Start::Zero,
         };
         computed.push((users.places[0], statement));
     }

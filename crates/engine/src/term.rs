@@ -481,8 +481,18 @@ pub(crate) struct Statement {
     pub dense: Option<&'static MatrixFunction>,
     /// For a matrix product: the scalar by which it is multiplied.
     pub scale: Term,
-    /// For a matrix product: whether it is added to what the target's place held before.
-    pub adds: bool,
+    /// For a matrix product: what it is added to.
+    pub start: Start,
+}
+
+/// What a matrix product is added to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Start {
+    Zero,
+    /// What the target's place held before.
+    Before,
+    /// A vector, the load of which says along which axis of the target it lies.
+    Vector(Term),
 }
 
 impl Statement {
@@ -495,6 +505,9 @@ impl Statement {
     pub(crate) fn reads(&self) -> BTreeSet<ArrayId> {
         let mut arrays = self.body.arrays();
         arrays.extend(self.scale.arrays());
+        if let Start::Vector(vector) = &self.start {
+            arrays.extend(vector.arrays());
+        }
         arrays
     }
 
@@ -545,7 +558,7 @@ impl Statement {
 
     fn common_axes(&self, array: ArrayId, most: usize) -> usize {
         let mut common = most;
-        self.body.walk(&mut |term| {
+        let mut visit = |term: &Term| {
             if let Term::Load(loaded, positions) = term
                 && *loaded == array
             {
@@ -555,7 +568,11 @@ impl Statement {
                     .take_while(|(axis, position)| **position == Position::Axis(*axis));
                 common = common.min(own.count());
             }
-        });
+        };
+        self.body.walk(&mut visit);
+        if let Start::Vector(vector) = &self.start {
+            vector.walk(&mut visit);
+        }
         common
     }
 }

@@ -285,7 +285,7 @@ macro_rules! packed {
                                     before: (from, from_below),
                                     size: [(last - row).min(ROWS), own],
                                     factor: call.factor,
-                                    adds: call.adds || before > 0,
+                                    adds: call.start.is_some() || before > 0,
                                 };
                                 match (own.div_ceil($lanes), direct) {
                                     (1, false) => $block::<1, false>(&block),

@@ -25,11 +25,11 @@ pub struct Call<T> {
     pub target: (*mut T, [isize; 2]),
     /// What the product is multiplied by.
     pub factor: T,
-    /// Whether it is added to the target.
-    pub adds: bool,
+    /// What it is added to, which may be the target: the first element and the strides.
+    pub start: Option<(*const T, [isize; 2])>,
 }
 
-/// Runs one product.
+/// Runs one product, which is added to its target or to nothing.
 ///
 /// # Safety
 /// As for [`super::real::sealed::Precision::multiply`].
@@ -55,7 +55,7 @@ pub(crate) unsafe fn multiply<T: ComplexField>(call: Call<T>) {
             ),
         )
     };
-    let accumulate = if call.adds {
+    let accumulate = if call.start.is_some() {
         Accum::Add
     } else {
         Accum::Replace
@@ -175,9 +175,16 @@ pub(crate) unsafe fn run<T: Real>(
         let before = first * product.target.strides[0] + columns.start;
         *used = memory.arena.wrapping_add(at + before).cast_const();
     }
+    let start = product.start.map(|start| {
+        let [down, beside] = start.strides;
+        let before = first * product.rows.unwrap_or(0) * down + columns.start * beside;
+        let vector = address(start.place).wrapping_add(before).cast_const();
+        (vector, [down as isize, beside as isize])
+    });
     let around = Around {
         product,
         used,
+        start,
         scratch,
         left: product
             .packed
@@ -235,6 +242,8 @@ struct Around<'a, T> {
     left: Option<(*const T, usize, usize)>,
     /// Where what is used on the target starts.
     used: [*const T; USED],
+    /// What is added to, if not the target.
+    start: Option<(*const T, [isize; 2])>,
     shape: [usize; 3],
     factor: T,
 }
@@ -273,6 +282,7 @@ impl<T: Real> Around<'_, T> {
             strides(product.right.strides),
             strides(product.target.strides),
         );
+        let before = |adds: bool| adds.then_some((from.target.cast_const(), target_strides));
         if product.is_small()
             && let Some(multiply) = T::small()
         {
@@ -289,13 +299,18 @@ impl<T: Real> Around<'_, T> {
                 right,
                 target: (from.target, target_strides),
                 factor: self.factor,
-                adds,
+                start: self.start.or(before(adds)),
             };
             // SAFETY: the addresses lie in arrays that the plan laid out for these extents; the columns of both are
             // side by side, and the machine was asked.
             unsafe { multiply(&call) };
             finished(0..rows, 0..columns);
             return;
+        }
+        let adds = adds || self.start.is_some();
+        if let Some(start) = self.start {
+            // SAFETY: the addresses lie in arrays that the plan laid out for these extents.
+            unsafe { spread(start, (from.target, target_strides), [rows, columns]) };
         }
         if product.packs()
             && let Some(packed) = T::packed()
@@ -306,7 +321,7 @@ impl<T: Real> Around<'_, T> {
                 right: (from.right, right_strides),
                 target: (from.target, target_strides),
                 factor: self.factor,
-                adds,
+                start: before(adds),
             };
             // SAFETY: as above; the scratch space was made for it.
             unsafe { (packed.product)(&call, self.room(), finished) };
@@ -345,12 +360,33 @@ impl<T: Real> Around<'_, T> {
                         right: (from.right, right_strides),
                         target: (from.target, target_strides),
                         factor: self.factor,
-                        adds: adds || start > 0,
+                        start: (adds || start > 0)
+                            .then_some((from.target.cast_const(), target_strides)),
                     });
                 }
                 if start + depth == self.shape[2] {
                     finished(0..rows, column..column + width);
                 }
+            }
+        }
+    }
+}
+
+/// Has each element of the target be one of what is added to.
+///
+/// # Safety
+/// The target has so many rows and columns, and what is added to as many as its strides reach.
+unsafe fn spread<T: Copy>(
+    (from, [down, beside]): (*const T, [isize; 2]),
+    (to, [below, across]): (*mut T, [isize; 2]),
+    [rows, columns]: [usize; 2],
+) {
+    for row in 0..rows as isize {
+        for column in 0..columns as isize {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let value = *from.offset(row * down + column * beside);
+                *to.offset(row * below + column * across) = value;
             }
         }
     }

@@ -56,7 +56,7 @@ pub(crate) mod sealed {
         fn small() -> Option<Small<Self>>;
         /// What multiplies large matrices, where this machine has it.
         fn packed() -> Option<Packed<Self>>;
-        /// `target = left @ right`, or `target += factor * left @ right`.
+        /// `target = factor * left @ right`, or `target += factor * left @ right`.
         ///
         /// # Safety
         /// All elements that offsets and strides reach must be valid, those of the target for writing and
@@ -74,10 +74,12 @@ macro_rules! precision {
             const ZERO: Self = 0.0;
 
             #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
+            #[inline]
             fn from_f64(value: f64) -> Self {
                 value as Self
             }
 
+            #[inline]
             fn count_from(first: usize, to: &mut [Self]) {
                 for (number, slot) in (0_u16..).zip(to) {
                     *slot = first as Self + Self::from(number);
@@ -85,6 +87,7 @@ macro_rules! precision {
             }
 
             #[allow(clippy::cast_lossless, reason = "one of the two types is f64 itself")]
+            #[inline]
             fn to_f64(self) -> f64 {
                 self as f64
             }
@@ -101,6 +104,7 @@ macro_rules! precision {
                 Reducers::<Self>::reducer(Level::detect(), reduction, across)
             }
 
+            #[inline]
             fn small() -> Option<Small<Self>> {
                 #[cfg(target_arch = "x86_64")]
                 if Level::detect() == Level::Avx512 {
@@ -109,6 +113,7 @@ macro_rules! precision {
                 None
             }
 
+            #[inline]
             fn packed() -> Option<Packed<Self>> {
                 #[cfg(target_arch = "x86_64")]
                 if Level::detect() == Level::Avx512 {
@@ -117,6 +122,7 @@ macro_rules! precision {
                 None
             }
 
+            #[inline]
             unsafe fn multiply(call: super::product::Call<Self>) {
                 // SAFETY: the caller's promise is passed on.
                 unsafe { super::product::multiply(call) }

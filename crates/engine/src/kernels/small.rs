@@ -20,7 +20,7 @@ macro_rules! small {
         ///
         /// # Safety
         /// As for [`super::real::sealed::Precision::multiply`], on a machine with AVX-512; the columns of the right
-        /// operand and of the target are side by side.
+        /// operand and of the target are side by side, and so are those of what is added to, if there are several.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f")]
         pub(crate) unsafe fn $name(call: &Call<$type>) {
@@ -124,10 +124,18 @@ macro_rules! small {
                     let line = target.offset((row + place) as isize * below).add(column);
                     for (vector, sum) in sums.into_iter().enumerate() {
                         let (mask, line) = (masks[vector], line.wrapping_add(vector * $lanes));
-                        let sum = if call.adds {
-                            $fused(scale, sum, $load(mask, line))
-                        } else {
-                            $times(scale, sum)
+                        let sum = match call.start {
+                            None => $times(scale, sum),
+                            // One element for the whole row.
+                            Some((start, [down, 0])) => {
+                                let start = start.offset((row + place) as isize * down);
+                                $fused(scale, sum, $all(*start))
+                            }
+                            Some((start, [down, _])) => {
+                                let start = start.offset((row + place) as isize * down);
+                                let start = start.wrapping_add(column + vector * $lanes);
+                                $fused(scale, sum, $load(mask, start))
+                            }
                         };
                         $store(line, mask, sum);
                     }

@@ -5,7 +5,7 @@ use backprove_calculus::{Index, MatrixFunction, Operand};
 
 use super::Lowering;
 use crate::error::Error;
-use crate::term::{ArrayId, Axis, Combine, Origin, Position, Statement, Term};
+use crate::term::{ArrayId, Axis, Combine, Origin, Position, Start, Statement, Term};
 
 /// A function of matrices that is computed.
 pub(super) struct Known {
@@ -109,7 +109,7 @@ impl Lowering<'_> {
             body,
             dense,
             scale: Term::ONE,
-            adds: false,
+            start: Start::Zero,
         });
         target
     }

@@ -124,9 +124,10 @@ fn values_are_kept_or_computed_again_by_what_it_costs() {
     let functions = |rows| {
         let sizes = [("S", rows), ("M", 8), ("N", 96), ("K", 8)];
         let described = plan(text, &sizes, &[]).describe();
+        let loops = described.lines().filter(|line| line.contains("loop"));
         (
             described.matches("erf(").count(),
-            described.matches("Z[i, j] =").count(),
+            loops.filter(|line| line.contains("Z[i, j] =")).count(),
         )
     };
     assert_eq!(functions(64), (1, 0));

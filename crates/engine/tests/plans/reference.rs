@@ -48,6 +48,34 @@ fn small_products_of_all_widths() {
     }
 }
 
+/// A small product is added to a bias along its rows or columns in one kernel, also where the bias changes afterwards.
+#[test]
+fn small_products_start_with_biases() {
+    let text = "A[I, K]; B[J, K]; C[I, K]; b[J]; c[I]
+Y = A @ B.T + b
+Z[i, j] = c[i] + sum[k](C[i, k] * B[j, k])
+V = tanh(C @ A.T + c)
+L = logsumexp(V @ A)
+d = b - 0.1 * sum(Y, axis=0)";
+    for (rows, columns, depth) in [
+        (20, 10, 33),
+        (33, 50, 20),
+        (1, 40, 8),
+        (40, 1, 8),
+        (6, 3, 1),
+    ] {
+        let sizes = [("I", rows), ("J", columns), ("K", depth)];
+        agrees(text, &sizes, &["Y", "Z", "L"]);
+        agrees_after_update(text, &sizes, &["L"], &[("b", "d")]);
+    }
+    let sizes = [("I", 20), ("J", 10), ("K", 33)].map(|(name, size)| (name.to_owned(), size));
+    let plan = Plan::<f32>::compile(&program(text), &HashMap::from(sizes), &["Y", "Z", "L"], &[]);
+    let described = plan.expect("the program has a plan").describe();
+    for start in ["Y[i, j] = b[j] + sum[k](", "Z[i, j] = c[i] + sum[k]("] {
+        assert!(described.contains(start), "{described}");
+    }
+}
+
 #[test]
 fn a_hessian_of_many_layers() {
     let mut text = "x[N]; t[N]".to_owned();

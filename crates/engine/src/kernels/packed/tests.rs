@@ -56,13 +56,16 @@ fn agrees<T: Real + ComplexField>(
     let mut scratch = vec![guard; size + 64];
     let factor = [1.0, -0.5][source.below(2)];
     let adds = source.below(2) == 1;
-    let call = |target: &mut [T]| Call {
-        shape,
-        left: (left.as_ptr(), left_strides),
-        right: (right.as_ptr(), right_strides),
-        target: (target.as_mut_ptr(), target_strides),
-        factor: T::from_f64(factor),
-        adds,
+    let call = |target: &mut [T]| {
+        let target = target.as_mut_ptr();
+        Call {
+            shape,
+            left: (left.as_ptr(), left_strides),
+            right: (right.as_ptr(), right_strides),
+            target: (target, target_strides),
+            factor: T::from_f64(factor),
+            start: adds.then_some((target.cast_const(), target_strides)),
+        }
     };
     let mut done = vec![0; rows * columns];
     let all_rows = rows.next_multiple_of(PANEL_ROWS);
