@@ -40,6 +40,8 @@ const LEAST_PIECE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Ready<T> {
     nest: Nest,
+    /// The extents of all axes but the last, taken as one, and of the last.
+    extents: [usize; 2],
     program: Program<T>,
     /// For each reduction what combines the rows of a block.
     reducers: Vec<Reducer<T>>,
@@ -128,7 +130,9 @@ impl<T: Real> Ready<T> {
         };
         let sent = nest.output.stores.iter().map(sent).collect();
         let streams = nest.output.stores.iter().any(|store| store.streams);
+        let (inner, outer) = nest.extents.split_last().unwrap_or((&1, &[]));
         Self {
+            extents: [outer.iter().product(), *inner],
             nest,
             program,
             reducers,
@@ -170,9 +174,8 @@ impl<T: Real> Ready<T> {
             start: from,
             end: to,
         } = part.rows;
-        let count = self.nest.extents.len();
-        let mut rows = 0..self.nest.extents[..count - 1].iter().product();
-        let mut columns = 0..self.nest.extents[count - 1];
+        let [all_rows, inner] = self.extents;
+        let (mut rows, mut columns) = (0..all_rows, 0..inner);
         match self.nest.rows {
             Rows::One => {}
             Rows::Outer(each) => rows = from * each..to * each,
@@ -182,7 +185,7 @@ impl<T: Real> Ready<T> {
             columns = part.columns.clone();
         }
         let ahead = match self.nest.rows {
-            Rows::Outer(each) => ahead * each * self.nest.extents[count - 1],
+            Rows::Outer(each) => ahead * each * inner,
             Rows::One | Rows::Inner(_) => 0,
         };
         let tile = Tile {
@@ -281,8 +284,10 @@ impl<T: Real> Tile<'_, T> {
             column: self.columns.start,
             width: block::<T>().min(self.rows.len() * inner),
         };
-        // SAFETY: values that are the same everywhere are those of the first piece.
-        unsafe { self.execute(&program.fixed, first, scratch) };
+        if !program.fixed.is_empty() {
+            // SAFETY: values that are the same everywhere are those of the first piece.
+            unsafe { self.execute(&program.fixed, first, scratch) };
+        }
         let reductions = &self.ready.nest.output.reductions;
         for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
             *total = Accumulator::new(reduced.combine);
@@ -304,7 +309,12 @@ impl<T: Real> Tile<'_, T> {
             }
             return;
         }
-        let together = (block::<T>() / inner).max(1);
+        let together = if self.rows.len() * inner <= block::<T>() {
+            // Small plans need no division.
+            self.rows.len()
+        } else {
+            (block::<T>() / inner).max(1)
+        };
         let mut row = self.rows.start;
         while row < self.rows.end {
             let piece = Piece {
@@ -326,7 +336,9 @@ impl<T: Real> Tile<'_, T> {
         piece: Piece,
         scratch: &mut Scratch<T>,
     ) {
-        self.stage(piece, scratch);
+        if self.ready.streams || self.ahead > 0 {
+            self.stage(piece, scratch);
+        }
         // SAFETY: the caller's promise.
         unsafe {
             self.execute(instructions, piece, scratch);
@@ -427,7 +439,7 @@ impl<T: Real> Tile<'_, T> {
 
     /// Elements of the last axis, whatever the tile's share is.
     fn inner(&self) -> usize {
-        self.ready.nest.extents.last().copied().unwrap_or(1)
+        self.ready.extents[1]
     }
 
     unsafe fn output(&self, piece: Piece, scratch: &mut Scratch<T>) {

@@ -382,11 +382,18 @@ unsafe fn spread<T: Copy>(
     [rows, columns]: [usize; 2],
 ) {
     for row in 0..rows as isize {
-        for column in 0..columns as isize {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let value = *from.offset(row * down + column * beside);
-                *to.offset(row * below + column * across) = value;
+        let (from, to) = (
+            from.wrapping_offset(row * down),
+            to.wrapping_offset(row * below),
+        );
+        // SAFETY (all here): the caller's promise.
+        match (beside, across) {
+            (1, 1) => unsafe { std::ptr::copy_nonoverlapping(from, to, columns) },
+            (0, 1) => unsafe { std::slice::from_raw_parts_mut(to, columns).fill(*from) },
+            _ => {
+                for column in 0..columns as isize {
+                    unsafe { *to.offset(column * across) = *from.offset(column * beside) };
+                }
             }
         }
     }

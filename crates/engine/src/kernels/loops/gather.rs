@@ -122,16 +122,25 @@ impl<T: Real> Tile<'_, T> {
     unsafe fn coordinates(&self, axis: usize, piece: Piece, register: *mut T) {
         let extents = &self.ready.nest.extents;
         let last = extents.len() - 1;
-        for turn in 0..piece.rows {
-            // SAFETY: a register holds the piece.
+        let row = |turn: usize| {
+            // SAFETY (both): a register holds the piece.
             let to = unsafe { register.add(turn * piece.width) };
-            let to = unsafe { std::slice::from_raw_parts_mut(to, piece.width) };
-            if axis == last {
-                T::count_from(piece.column, to);
-            } else {
-                let below: usize = extents[axis + 1..last].iter().product();
-                let coordinate = (piece.row + turn) / below % extents[axis];
-                to.fill(T::from_f64(coordinate as f64));
+            unsafe { std::slice::from_raw_parts_mut(to, piece.width) }
+        };
+        if axis == last {
+            (0..piece.rows).for_each(|turn| T::count_from(piece.column, row(turn)));
+            return;
+        }
+        // Rows are counted, for divisions take long.
+        let below: usize = extents[axis + 1..last].iter().product();
+        let mut coordinate = piece.row / below % extents[axis];
+        let mut same = below - piece.row % below;
+        for turn in 0..piece.rows {
+            row(turn).fill(T::from_f64(coordinate as f64));
+            same -= 1;
+            if same == 0 {
+                same = below;
+                coordinate = (coordinate + 1) * usize::from(coordinate + 1 < extents[axis]);
             }
         }
     }
