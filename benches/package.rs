@@ -44,15 +44,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let times = times.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
         report.limit("import", "the limit", &times, LIMITS.1);
     }
-    let emitted = ["layer-norm", "cross-entropy", "gelu-mlp", "attention"];
-    if emitted
+    let cases = ["layer-norm", "cross-entropy", "gelu-mlp", "attention"];
+    if cases
         .iter()
         .any(|case| report.wants(&format!("torch {case}")))
     {
         let mut torch = Rival::python("emitted.py", THREADS, &[])?;
-        for case in emitted {
+        for case in cases {
             if report.wants(&format!("torch {case}")) {
-                backward(&mut report, &mut torch, case)?;
+                emitted(&mut report, &mut torch, case)?;
             }
         }
     }
@@ -68,32 +68,46 @@ fn main() -> Result<(), Box<dyn Error>> {
     report.finish()
 }
 
-/// Both passes of a function by the emitted PyTorch and by PyTorch's own derivative: seconds and bytes.
-fn backward(report: &mut Report, torch: &mut Rival, case: &str) -> Result<(), Box<dyn Error>> {
-    let [error, ours_kept, ours_peak, theirs_kept, theirs_peak] =
-        torch.ask(&format!("compare {case}"))?[..]
-    else {
-        return Err("five numbers are the answer".into());
-    };
-    if error > DIFFERENCE {
-        return Err(format!("{case}: the gradients differ by {error}").into());
+/// A function by the emitted PyTorch and by PyTorch's own derivative: seconds of both passes and of the backward pass alone,
+/// and bytes.
+fn emitted(report: &mut Report, torch: &mut Rival, case: &str) -> Result<(), Box<dyn Error>> {
+    let mut sides = vec![("ours", ""), ("theirs", "PyTorch's autograd")];
+    if case == "layer-norm" {
+        sides.push(("formula", "autograd of the formula"));
     }
-    let mut seconds = [const { Vec::new() }; 2];
+    let mut bytes = Vec::new();
+    for (side, _) in &sides {
+        let [error, kept, peak] = torch.ask(&format!("compare {side} {case}"))?[..] else {
+            return Err("three numbers are the answer".into());
+        };
+        if error > DIFFERENCE {
+            return Err(format!("{case}: the gradients of {side} differ by {error}").into());
+        }
+        bytes.push([kept, peak]);
+    }
+    let names: Vec<&str> = sides.iter().map(|(side, _)| *side).collect();
+    let question = format!("run {} {case}", names.join(","));
+    let mut seconds = vec![Vec::new(); 2 * sides.len()];
     for _ in 0..report.choose(5, 21) {
-        for (side, name) in ["ours", "theirs"].into_iter().enumerate() {
-            seconds[side].push(torch.ask(&format!("run {name} {case}"))?[0]);
+        for (times, time) in seconds.iter_mut().zip(torch.ask(&question)?) {
+            times.push(time);
         }
     }
-    let rival = "PyTorch's autograd";
-    let name = format!("torch {case}, {THREADS} threads");
-    report.compare(&name, rival, [&seconds[0], &seconds[1]], Some(1.0));
-    let name = format!("torch {case}, most memory at once");
-    report.memory(&name, rival, [ours_peak, theirs_peak], 1.0);
-    report.note(format!(
-        "torch {case}: {:.2} MB are kept between the passes, by PyTorch {:.2} MB.",
-        ours_kept * 1e-6,
-        theirs_kept * 1e-6
-    ));
+    for (place, (_, rival)) in sides.iter().enumerate().skip(1) {
+        for (pass, what) in ["both passes", "backward"].into_iter().enumerate() {
+            let name = format!("torch {case}, {what}, {THREADS} threads");
+            let times = [&seconds[pass][..], &seconds[2 * place + pass][..]];
+            report.compare(&name, rival, times, Some(1.0));
+        }
+        let [ours, theirs] = [bytes[0], bytes[place]];
+        let name = format!("torch {case}, most memory at once");
+        report.memory(&name, rival, [ours[1], theirs[1]], 1.0);
+        report.note(format!(
+            "torch {case}: {:.2} MB are kept between the passes, by {rival} {:.2} MB.",
+            ours[0] * 1e-6,
+            theirs[0] * 1e-6
+        ));
+    }
     Ok(())
 }
 

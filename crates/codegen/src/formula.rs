@@ -10,6 +10,7 @@ use backprove_syntax::format_expression;
 use backprove_syntax::tree::Expression;
 
 /// The right side of an equation for readers.
+#[derive(Clone)]
 pub(crate) enum Formula {
     /// In matrix notation.
     Matrix(String),

@@ -204,7 +204,7 @@ fn is_large(tensor: &Tensor) -> bool {
 
 /// The lines of the backward pass: what is returned comes as soon as that lets something go, and only where it is asked
 /// for.
-fn lines(passes: &Passes<'_>, writer: &Writer) -> Result<String, Diagnostic> {
+fn lines(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnostic> {
     let result = |own: &Definition| {
         let mut results = passes.results.iter();
         let (variable, _) =
@@ -224,19 +224,23 @@ fn lines(passes: &Passes<'_>, writer: &Writer) -> Result<String, Diagnostic> {
             !own.is_beside && own.targets.is_empty() && !is_read(own) && passes.results.len() > 1
         });
         let argument = variable.and_then(|own| inputs.iter().position(|input| input == own));
-        match argument {
-            Some(argument) => {
-                text.push_str(&own.line_if(writer, &format!("needed[{argument}]"))?);
-            }
-            None => text.push_str(&own.line(writer)?),
-        }
-        // The last reader of what stands above or was saved.
-        let done = passes.saved.iter().chain(&order[..place]).filter(|other| {
+        // What this line is the last to read, of what stands above or was saved.
+        let is_done = |other: &&&Definition| {
             let name = other.target.name();
             own.reads.contains(name)
                 && !rest.iter().any(|later| later.reads.contains(name))
                 && result(other).is_none()
-        });
+        };
+        let spent: Vec<&Definition> = order[..place].iter().filter(is_done).copied().collect();
+        let over = own.over(&spent, writer);
+        let line = over.as_ref().unwrap_or(own);
+        match argument {
+            Some(argument) => {
+                text.push_str(&line.line_if(writer, &format!("needed[{argument}]"))?);
+            }
+            None => text.push_str(&line.line(writer)?),
+        }
+        let done = passes.saved.iter().filter(is_done).copied().chain(spent);
         let done = done.map(|other| &other.target).filter(|own| is_large(own));
         let done = Passes::names(writer, done)?;
         if !done.is_empty() && !rest.is_empty() {
@@ -247,7 +251,7 @@ fn lines(passes: &Passes<'_>, writer: &Writer) -> Result<String, Diagnostic> {
 }
 
 /// The definitions of the backward pass in the order in which they are worked out; `is_last` tells which of them are
-/// returned and read by no other.
+/// returned and read by no other: of these, those that read what is held only for the pass come as soon as they can.
 fn order<'m>(passes: &Passes<'m>, is_last: &dyn Fn(&Definition) -> bool) -> Vec<&'m Definition> {
     let mut open = passes.backward.clone();
     let mut order: Vec<&Definition> = Vec::new();
@@ -257,16 +261,15 @@ fn order<'m>(passes: &Passes<'m>, is_last: &dyn Fn(&Definition) -> bool) -> Vec<
                 .iter()
                 .any(|other| own.reads.contains(other.target.name()))
         };
-        let is_only_reader = |own: &Definition, name: &str| {
-            let readers = open.iter().filter(|other| other.reads.contains(name));
-            own.reads.contains(name) && readers.count() == 1
-        };
         let frees = |own: &Definition| {
-            let above = order
+            let saved = passes
+                .saved
                 .iter()
-                .any(|other| own.reads.contains(other.target.name()) && !is_last(other));
-            let mut saved = passes.saved.iter().map(|own| &own.target);
-            above || saved.any(|saved| is_large(saved) && is_only_reader(own, saved.name()))
+                .copied()
+                .filter(|own| is_large(&own.target));
+            let above = order.iter().copied().filter(|other| !is_last(other));
+            let mut held = saved.chain(above);
+            held.any(|held| own.reads.contains(held.target.name()))
         };
         let mut ready = open.iter().copied();
         let place = ready.position(|own| is_ready(&own) && is_last(own) && frees(own));

@@ -7,18 +7,19 @@ use std::fmt::Write;
 use backprove_calculus::{Dim, Equation, Node, Tensor};
 use backprove_syntax::Diagnostic;
 use backprove_syntax::format_expression;
-use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Name};
+use backprove_syntax::tree::{Argument, BinaryOperator, Expression, ExpressionKind, Name};
 
 use super::kernels::{Kernel, Operand, Recognised};
 use super::python::WIDTH;
 use super::spelling::{Library, positional};
-use super::torch::SCALED_TEXT;
+use super::torch::{OVER_TEXT, SCALED_TEXT};
 use super::writer::{Writer, described, shape_text, unwritten};
 use super::{identifier, matrix, python};
 use crate::formula::{Formula, reads_back};
-use crate::stable;
+use crate::{mentions, stable};
 
 /// An equation in Python.
+#[derive(Clone)]
 pub(super) struct Definition {
     pub target: Tensor,
     /// All that the line defines, in order, where that is more than the target.
@@ -28,6 +29,8 @@ pub(super) struct Definition {
     pub value: Expression,
     /// Whether the value may share its memory with another array.
     pub is_view: bool,
+    /// Whether the value is an operator's that can take the place of its first argument.
+    goes_over: bool,
     /// What is worked out first: name, value, axes.
     pub parts: Vec<(String, Expression, Vec<Dim>)>,
     pub reads: HashSet<String>,
@@ -50,15 +53,22 @@ pub(super) fn define(
     if let Some((_, line)) = beside.find(|(target, _)| *target == equation.target) {
         return Ok(Definition::beside(&equation.target, line, formula));
     }
-    let (value, is_view) = if let Some(kernel) = recognised.kernels.get(name) {
+    let kernel = recognised.kernels.get(name);
+    let (value, is_view) = if let Some(kernel) = kernel {
         (applied(writer, kernel)?, false)
     } else {
         let value = value(writer, equation)?;
         let is_view = python::is_view(&value);
+        let is_scaled = recognised.is_for_torch && is_scaled_product(writer, equation, &value);
         let value = writer.spelled_value(&value, equation.target.rank())?;
+        let value = if is_scaled {
+            scaled_in_place(value)
+        } else {
+            value
+        };
         (value, is_view)
     };
-    let targets = recognised.kernels.get(name).map(|own| own.targets.clone());
+    let targets = kernel.map(|own| own.targets.clone());
     let mut parts = std::mem::take(&mut writer.parts);
     for (_, part, _) in &mut parts {
         *part = writer.spelled(part, false)?;
@@ -69,6 +79,7 @@ pub(super) fn define(
         is_beside: false,
         value,
         is_view,
+        goes_over: kernel.is_some_and(|own| own.goes_over),
         parts,
         reads: std::mem::take(&mut writer.reads),
         sizes: std::mem::take(&mut writer.sizes),
@@ -85,11 +96,49 @@ impl Definition {
             is_beside: true,
             value: python::name(target.name()),
             is_view: false,
+            goes_over: false,
             parts: Vec::new(),
             reads: HashSet::from([line.to_owned()]),
             sizes: HashSet::new(),
             formula,
         }
+    }
+
+    /// The same with its value in the place of its first argument, where that is nobody else's: just worked out, or one of
+    /// those that are `spent`.
+    pub(super) fn over(&self, spent: &[&Self], writer: &mut Writer) -> Option<Self> {
+        let ExpressionKind::Call {
+            function,
+            arguments,
+        } = &self.value.kind
+        else {
+            return None;
+        };
+        let (first, others) = arguments.split_first()?;
+        let is_own = match &first.value.kind {
+            ExpressionKind::Binary(..) => true,
+            ExpressionKind::Name(word) => {
+                let is_read_again =
+                    |other: &Argument| mentions(&format_expression(&other.value), word);
+                let fits = |own: &&Self| {
+                    writer.names.get(own.target.name()) == Some(word)
+                        && own.target.dims() == self.target.dims()
+                        && !own.is_view
+                };
+                spent.iter().any(fits) && !others.iter().any(is_read_again)
+            }
+            _ => false,
+        };
+        if !self.goes_over || !is_own {
+            return None;
+        }
+        writer.define("_over", || OVER_TEXT.to_owned());
+        let operator = python::name(&function.text);
+        let arguments = arguments.iter().map(|argument| argument.value.clone());
+        Some(Self {
+            value: python::call("_over", std::iter::once(operator).chain(arguments)),
+            ..self.clone()
+        })
     }
 
     /// Its line, after what is worked out first.
@@ -181,6 +230,37 @@ fn argument(writer: &mut Writer, operand: &Operand) -> Result<Expression, Diagno
             python::name(format!("{}.dtype", identifier(writer, tensor.name())?))
         }
         Operand::Text(text) => python::name(text),
+    })
+}
+
+/// Whether a value is a product of matrices times or by a number of Python's own.
+fn is_scaled_product(writer: &Writer, equation: &Equation, value: &Expression) -> bool {
+    use BinaryOperator::{Divide, MatrixMultiply, Multiply};
+    let ExpressionKind::Binary(operator @ (Multiply | Divide), left, right) = &value.kind else {
+        return false;
+    };
+    let is_product =
+        |tree: &Expression| matches!(tree.kind, ExpressionKind::Binary(MatrixMultiply, ..));
+    let numbers_last = is_product(left) && writer.is_number(right);
+    let numbers_first = *operator == Multiply && writer.is_number(left) && is_product(right);
+    equation.target.rank() > 1 && (numbers_last || numbers_first)
+}
+
+/// `(x @ y).mul_(number)`. The product is nobody else's, and its derivative needs only its factors.
+fn scaled_in_place(value: Expression) -> Expression {
+    use BinaryOperator::{Divide, MatrixMultiply};
+    let ExpressionKind::Binary(operator, left, right) = value.kind else {
+        return value;
+    };
+    let method = if operator == Divide { "div_" } else { "mul_" };
+    let (product, number) = match left.kind {
+        ExpressionKind::Binary(MatrixMultiply, ..) => (left, *right),
+        _ => (right, *left),
+    };
+    Expression::made(ExpressionKind::Method {
+        receiver: product,
+        method: Name::made(method),
+        arguments: vec![positional(number)],
     })
 }
 

@@ -64,6 +64,7 @@ fn cross_entropy(program: &Program, equation: &Equation) -> Option<Kernel> {
                         Operand::Tensor(scores.clone()),
                         Operand::Tensor((*labels).clone()),
                     ],
+                    goes_over: false,
                     targets: Vec::new(),
                 });
             }
@@ -228,6 +229,7 @@ impl<'a> LayerNorm<'a> {
                 optional(self.shift.as_ref()),
                 Operand::Text(format!("{:?}", self.epsilon.to_f64())),
             ],
+            goes_over: false,
             targets: targets.map(|tensor| Some(tensor.clone())).to_vec(),
         };
         recognised.kernels.insert(own.name().to_owned(), kernel);
@@ -281,6 +283,7 @@ impl<'a> LayerNorm<'a> {
                 optional(self.shift.as_ref()),
                 Operand::Text(format!("({})", asked.join(", "))),
             ],
+            goes_over: false,
             targets: gradients.to_vec(),
         };
         recognised.kernels.insert(first, kernel);

@@ -18,6 +18,7 @@ mod linalg;
 mod matrix;
 mod numpy;
 mod order;
+mod patterns;
 mod positions;
 mod product;
 mod python;

@@ -30,7 +30,7 @@ const AT_TEXT: &str = r#"def _at(x, positions, dim):
 
 /// What goes through memory once instead of twice where it may.
 pub(super) const SCALED_TEXT: &str = r#"def _scaled(x, scale):
-    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated."""
+    """x that nothing else reads, times a number: in place, unless it is to be differentiated."""
     if torch.is_grad_enabled():
         return scale * x
     try:
@@ -38,6 +38,18 @@ pub(super) const SCALED_TEXT: &str = r#"def _scaled(x, scale):
     except RuntimeError:
         # In one tensor there is no room for a batch of numbers.
         return scale * x
+"#;
+
+/// What an operator works out takes the place of its first argument where it may.
+pub(super) const OVER_TEXT: &str = r#"def _over(operator, x, *others):
+    """operator(x, *others), over x that nothing else reads, unless it is to be differentiated."""
+    if torch.is_grad_enabled():
+        return operator(x, *others)
+    try:
+        return operator(x, *others, grad_input=x)
+    except RuntimeError:
+        # In one tensor there is no room for a batch of results.
+        return operator(x, *others)
 "#;
 
 /// PyTorch's names of options.

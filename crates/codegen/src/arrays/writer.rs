@@ -79,6 +79,7 @@ const RESERVED: &[&str] = &[
     "_softmax",
     "_log_softmax",
     "_logsumexp",
+    "_over",
     "_scaled",
     "_taken",
     "_draw",

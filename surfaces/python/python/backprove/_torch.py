@@ -101,7 +101,23 @@ def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
             (along,) = push(tuple(tangents[place] for place in moving))
             return (along, *[None] * ctx.beside) if ctx.beside else along
 
-    return lambda *values: _first(Dual.apply(*values))
+    class Plain(torch.autograd.Function):
+        """The same where no function of `torch.func` looks on: PyTorch calls what sets its context in `forward` with less ado."""
+
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            output = derived.forward(*inputs)
+            Dual.setup_context(ctx, inputs, output)
+            return output
+
+        backward = staticmethod(derived.backward)
+        jvp = staticmethod(Dual.jvp)
+
+    def applied(*values: torch.Tensor) -> torch.Tensor:
+        kind = Dual if torch._C._are_functorch_transforms_active() else Plain
+        return _first(kind.apply(*values))
+
+    return applied
 
 
 def _first(output: Any) -> torch.Tensor:

@@ -16,7 +16,7 @@ import torch
 
 
 def _scaled(x, scale):
-    """A tensor that nothing else reads times a number: in place, unless that is to be differentiated."""
+    """x that nothing else reads, times a number: in place, unless it is to be differentiated."""
     if torch.is_grad_enabled():
         return scale * x
     try:
@@ -24,6 +24,17 @@ def _scaled(x, scale):
     except RuntimeError:
         # In one tensor there is no room for a batch of numbers.
         return scale * x
+
+
+def _over(operator, x, *others):
+    """operator(x, *others), over x that nothing else reads, unless it is to be differentiated."""
+    if torch.is_grad_enabled():
+        return operator(x, *others)
+    try:
+        return operator(x, *others, grad_input=x)
+    except RuntimeError:
+        # In one tensor there is no room for a batch of results.
+        return operator(x, *others)
 
 
 def _taken(ctx):
@@ -80,7 +91,7 @@ class Derived(torch.autograd.Function):
         dW2 = dZ.T @ A if needed[3] else None  # (C, H)
         dA = dZ @ W2  # (S, H)
         del dZ
-        d_tanh = torch.ops.aten.tanh_backward(dA, A)  # (S, H)
+        d_tanh = _over(torch.ops.aten.tanh_backward, dA, A)  # (S, H)
         del A, dA
         dW1 = d_tanh.T @ X if needed[1] else None  # (H, D)
         db1 = torch.sum(d_tanh, dim=0) if needed[2] else None  # (H,)
