@@ -1,9 +1,10 @@
 //! Functions of matrices: every step and every result is judged by the oracle, and has a matrix form.
 
+mod chain;
 mod program;
 
 use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
-use backprove_calculus::{Program, Tensor, canonical, derivation, elaborate_expression, notation};
+use backprove_calculus::{Program, Tensor, derivation, elaborate_expression, notation};
 use program::program;
 
 /// Derives `text` by `wrt`, checks all of it, and asserts that every result has a matrix form.
@@ -20,20 +21,7 @@ fn check(text: &str, wrt: &[&str]) {
         let locals = locals.map(|chain| (chain, chain.start.free_indices()));
         let whole = (&derivation.chain, derivation.indices.clone());
         for (chain, indices) in locals.chain([whole]) {
-            let mut before = &chain.start;
-            for step in &chain.steps {
-                assert!(canonical::alike(before, &step.before), "{text}");
-                assert!(step.replays(&chain.scope), "{text}: {:?}", step.rule);
-                let check = checker.verify_step(&step.before, &step.after, &indices);
-                assert!(
-                    matches!(check.verdict, Verdict::Verified(_)),
-                    "{text}\n{:?} from {:?} to {:?}: {check:?}",
-                    step.rule,
-                    step.before,
-                    step.after
-                );
-                before = &step.after;
-            }
+            chain::holds(chain, &indices, &mut checker, text);
         }
     }
     let derived = gradient.program();

@@ -1,6 +1,7 @@
 //! Derivatives of every order, judged by the oracle: every step replays and keeps its value, every result agrees with
 //! differences of what it is the derivative of, and Hessians with second differences of the primal.
 
+mod chain;
 mod program;
 
 use backprove_calculus::check::{
@@ -24,21 +25,7 @@ fn check_steps(forward: &Forward, text: &str) {
         let locals = partial.contributions.iter().map(|used| &used.local);
         let locals = locals.map(|chain| (chain, chain.start.free_indices()));
         for (chain, indices) in locals.chain([(&partial.chain, partial.indices())]) {
-            for step in &chain.steps {
-                assert!(
-                    step.replays(&chain.scope),
-                    "{text}: {:?} does not replay",
-                    step.rule
-                );
-                let check = checker.verify_step(&step.before, &step.after, &indices);
-                assert!(
-                    matches!(check.verdict, Verdict::Verified(_)),
-                    "{text}\n{:?} from {:?} to {:?}: {check:?}",
-                    step.rule,
-                    step.before,
-                    step.after
-                );
-            }
+            chain::holds(chain, &indices, &mut checker, text);
         }
     }
 }

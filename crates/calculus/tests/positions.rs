@@ -1,6 +1,7 @@
 //! Affine positions, slices, comprehensions and arrangements: every step and every gradient is judged by the oracle, and
 //! what is printed reads back as what it was.
 
+mod chain;
 mod program;
 
 use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
@@ -76,16 +77,7 @@ fn checked(text: &str, steps: bool) {
         let locals = locals.map(|chain| (chain, chain.start.free_indices()));
         let whole = (&derivation.chain, derivation.indices.clone());
         for (chain, indices) in locals.chain([whole]).filter(|_| steps) {
-            for step in &chain.steps {
-                let check = checker.verify_step(&step.before, &step.after, &indices);
-                assert!(
-                    matches!(check.verdict, Verdict::Verified(_)),
-                    "{text}\n{:?} from {:?} to {:?}: {check:?}",
-                    step.rule,
-                    step.before,
-                    step.after
-                );
-            }
+            chain::holds(chain, &indices, &mut checker, text);
         }
         reads_back(&derivation.equation(), &gradient.forward, &extra);
         let claim = GradientClaim {

@@ -1,5 +1,6 @@
 //! Every step and every result of the derivations of whole programs, judged by the oracle.
 
+mod chain;
 mod program;
 
 use backprove_calculus::check::{Checker, GradientClaim, Verdict, check_gradient, context};
@@ -19,16 +20,7 @@ fn check(text: &str) {
         let locals = locals.map(|chain| (chain, chain.start.free_indices()));
         let whole = (&derivation.chain, derivation.indices.clone());
         for (chain, indices) in locals.chain([whole]) {
-            for step in &chain.steps {
-                let check = checker.verify_step(&step.before, &step.after, &indices);
-                assert!(
-                    matches!(check.verdict, Verdict::Verified(_)),
-                    "{text}\n{:?} from {:?} to {:?}: {check:?}",
-                    step.rule,
-                    step.before,
-                    step.after
-                );
-            }
+            chain::holds(chain, &indices, &mut checker, text);
         }
     }
 

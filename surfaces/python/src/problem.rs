@@ -216,14 +216,13 @@ fn declared(tensor: &Tensor) -> Declared {
 
 /// The order, where it is neither the gradient nor its contraction with a cotangent.
 fn beyond_gradient(order: &str) -> PyResult<Option<Order>> {
-    match order {
-        "gradient" | "vjp" => Ok(None),
-        "jacobian" => Ok(Some(Order::Jacobian)),
-        "jvp" => Ok(Some(Order::Jvp)),
-        "hessian" => Ok(Some(Order::Hessian)),
-        "hvp" => Ok(Some(Order::Hvp)),
-        _ => Err(PyValueError::new_err(format!(
-            "the order `{order}` is none of gradient, vjp, jvp, jacobian, hessian, hvp"
-        ))),
+    if ["gradient", "vjp"].contains(&order) {
+        return Ok(None);
     }
+    let found = Order::ALL.into_iter().find(|known| known.name() == order);
+    found.map(Some).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "the order `{order}` is none of gradient, vjp, jvp, jacobian, hessian, hvp"
+        ))
+    })
 }

@@ -58,7 +58,7 @@ pub fn derivative(derivative: &Derivative, verification: &DerivativeVerification
         .zip(verification.gradient.as_ref());
     json!({
         "schema": SCHEMA,
-        "order": name(derivative.order),
+        "order": derivative.order.name(),
         "inputs": inputs,
         "equations": forward.equations.iter().map(equation).collect::<Vec<_>>(),
         "where": introduced.collect::<Vec<_>>(),
@@ -68,16 +68,6 @@ pub fn derivative(derivative: &Derivative, verification: &DerivativeVerification
         "intermediates": between.collect::<Vec<_>>(),
         "results": results,
     })
-}
-
-/// The name of the order as it is asked for.
-fn name(order: Order) -> &'static str {
-    match order {
-        Order::Jacobian => "jacobian",
-        Order::Jvp => "jvp",
-        Order::Hessian => "hessian",
-        Order::Hvp => "hvp",
-    }
 }
 
 fn result(partial: &Partial, check: &PartialCheck, names: &Names) -> Value {

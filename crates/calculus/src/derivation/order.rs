@@ -20,6 +20,21 @@ pub enum Order {
     Hvp,
 }
 
+impl Order {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Jacobian, Self::Jvp, Self::Hessian, Self::Hvp];
+
+    /// The name by which it is asked for: that of the function that computes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jacobian => "jacobian",
+            Self::Jvp => "jvp",
+            Self::Hessian => "hessian",
+            Self::Hvp => "hvp",
+        }
+    }
+}
+
 /// A derivative of a program: derivations for readers, and a program for machines.
 #[derive(Debug, Clone)]
 pub struct Derivative {

@@ -86,16 +86,6 @@ fn emit(
     Ok(module.text(&writer, options, &forward, &derived, &test))
 }
 
-/// The name of the function that a module defines beside `forward`.
-fn name(order: Order) -> &'static str {
-    match order {
-        Order::Jacobian => "jacobian",
-        Order::Jvp => "jvp",
-        Order::Hessian => "hessian",
-        Order::Hvp => "hvp",
-    }
-}
-
 fn function(
     module: &Module<'_>,
     writer: &Writer<'_>,
@@ -116,7 +106,7 @@ fn function(
     }
     let targets = results.iter().map(|(_, own)| own.target.name());
     let needed = needed(&module.definitions, targets);
-    let mut text = module.signature(writer, name(derivative.order), &inputs);
+    let mut text = module.signature(writer, derivative.order.name(), &inputs);
     text.push_str(&docstring(writer, derivative, &results));
     text.push_str(&body(writer, &needed, &inputs)?);
     let mut entries = Vec::new();
@@ -224,7 +214,7 @@ fn against_library(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[u
         _ => ("jax", "jnp.asarray", "JAX"),
     };
     let order = derivative.order;
-    let function = name(order);
+    let function = order.name();
     let _ = write!(
         text,
         "\n\ndef _largest_error(rng):\n    \
@@ -319,7 +309,7 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
     text.push_str(SLOPES);
     let (functions, head) = stand_ins(orders, "np");
     let order = derivative.order;
-    let function = name(order);
+    let function = order.name();
     let _ = write!(
         text,
         "\n\ndef _largest_error(rng):\n    \"\"\"The largest scaled difference between {function} and central differences.\"\"\"\n{functions}{}\n    \
