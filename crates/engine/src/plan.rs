@@ -507,7 +507,11 @@ impl<T: Real> Builder<'_, T> {
             used.extend(nest.whole_arrays());
             self.kernels.push(Kernel::Loop(Ready::new(nest)));
         }
-        if group.strip < group.rows && self.layout.size >= memory::CACHED {
+        if let [Kernel::Loop(ready)] = &mut self.kernels[first..]
+            && !group.alone
+        {
+            ready.ask_for_blocks();
+        } else if group.strip < group.rows && self.layout.size >= memory::CACHED {
             // The last loop that reads an array asks for what the first one reads next.
             let mut known = BTreeSet::new();
             for kernel in self.kernels[first..].iter_mut().rev() {

@@ -33,6 +33,9 @@ const fn register<T>() -> usize {
     block::<T>() + ALIGNMENT
 }
 
+/// Bytes of an array that is far: no core holds several of them near.
+const FAR: usize = 256 << 10;
+
 /// Narrower pieces of rows are gathered, several at once.
 const LEAST_PIECE: usize = 64;
 
@@ -49,8 +52,10 @@ pub(crate) struct Ready<T> {
     sent: Vec<bool>,
     /// Whether anything is written past the caches.
     streams: bool,
-    /// Loads of which the rows that come next are asked for.
+    /// What is asked for before it is read: values whose rows come next, or whose blocks do.
     ahead: Vec<usize>,
+    /// Whether it is their next blocks.
+    blocks: bool,
 }
 
 /// The registers and addresses that one thread works with.
@@ -139,6 +144,7 @@ impl<T: Real> Ready<T> {
             sent,
             streams,
             ahead: Vec::new(),
+            blocks: false,
         }
     }
 
@@ -156,6 +162,28 @@ impl<T: Real> Ready<T> {
                 return;
             }
         }
+    }
+
+    /// Has the loop ask for the next block of what it reads from afar and of what it writes there, while it computes one: a pass over
+    /// memory and several over what is near would take turns otherwise.
+    pub(crate) fn ask_for_blocks(&mut self) {
+        let nest = &self.nest;
+        let size = self.extents[0] * self.extents[1] * size_of::<T>();
+        if size < FAR || self.program.kernels() < 2 {
+            return;
+        }
+        let loads = |step: &Step| matches!(step.value, Value::Load(..)) && step.access.dense;
+        let far = |(_, step): &(usize, &Step)| match step.direct {
+            // What is written over is read already.
+            Some(place) => {
+                let over = |other: &Step| loads(other) && other.access.place == place;
+                !nest.values.iter().any(over)
+            }
+            None => loads(step),
+        };
+        let values = nest.values.iter().enumerate();
+        self.ahead = values.filter(far).map(|(number, _)| number).collect();
+        self.blocks = true;
     }
 
     /// Runs some rows; where tiles have columns of their own, some columns of them. Those that are `ahead` rows further, if
@@ -336,7 +364,7 @@ impl<T: Real> Tile<'_, T> {
         piece: Piece,
         scratch: &mut Scratch<T>,
     ) {
-        if self.ready.streams || self.ahead > 0 {
+        if self.ready.streams || self.ready.blocks || self.ahead > 0 {
             self.stage(piece, scratch);
         }
         // SAFETY: the caller's promise.
@@ -357,11 +385,12 @@ impl<T: Real> Tile<'_, T> {
             scratch.addresses[store.value] = staging.wrapping_add(half + number * register::<T>());
         }
         scratch.second = !scratch.second;
-        if self.ahead > 0 {
-            for load in &ready.ahead {
-                let offset = self.flat(piece) + self.ahead;
-                let from = scratch.sources[*load].wrapping_add(offset);
-                scratch.traffic.fetch(from, piece.rows * piece.width);
+        let size = piece.rows * piece.width;
+        let ahead = if ready.blocks { size } else { self.ahead };
+        if ahead > 0 {
+            for value in &ready.ahead {
+                let from = scratch.sources[*value].wrapping_add(self.flat(piece) + ahead);
+                scratch.traffic.fetch(from, size);
             }
         }
     }

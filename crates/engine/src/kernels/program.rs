@@ -130,6 +130,12 @@ impl<T: Real> Program<T> {
         }
     }
 
+    /// How many kernels a block takes.
+    pub(super) fn kernels(&self) -> usize {
+        let kernel = |one: &&Instruction<T>| matches!(one.action, Action::Kernel(..));
+        self.rows.iter().filter(kernel).count()
+    }
+
     /// The most arguments of a function that has no kernel.
     pub(super) fn most_arguments(&self) -> usize {
         let all = self.fixed.iter().chain(&self.rows);

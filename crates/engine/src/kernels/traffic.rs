@@ -6,7 +6,7 @@ use super::stream;
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
 /// Lines that are sent, and lines that are asked for, after a kernel: no more than the processor has places for.
-const TURN: usize = 8;
+const TURN: usize = 16;
 
 /// What is on its way.
 #[derive(Debug)]
@@ -65,11 +65,15 @@ impl<T: Copy> Traffic<T> {
                 self.stores.pop();
             }
         }
-        if let Some((from, count)) = self.fetches.last_mut() {
+        let mut most = most;
+        while let Some((from, count)) = self.fetches.last_mut()
+            && most > 0
+        {
             let now = most.min(*count);
             stream::fetch(*from, now);
             *from = from.wrapping_add(now);
             *count -= now;
+            most -= now;
             if *count == 0 {
                 self.fetches.pop();
             }
