@@ -92,6 +92,10 @@ pub(crate) fn scratch_size([rows, columns, depth]: [usize; 3], shared: bool, nea
     group * (depth.min(SHARED_DEPTH) + sums)
 }
 
+/// So many vectors of rows are packed for each place of the depth: fewer would come again, more be written too far apart.
+#[cfg(target_arch = "x86_64")]
+const TOGETHER_PACKED: usize = 4;
+
 /// So many lines ahead, what is packed as it lies is fetched: each is on a page of its own.
 #[cfg(target_arch = "x86_64")]
 const LINES_AHEAD: isize = 24;
@@ -147,13 +151,13 @@ macro_rules! packed {
             for (top, bottom) in parts(rows, most_rows) {
                 for (from, to) in parts(depth, slab) {
                     let mut panels = room.left;
+                    // Of an operand that is read as it lies only rows that fill no panel are packed.
+                    let first = if direct {
+                        top + (bottom - top) / ROWS * ROWS
+                    } else {
+                        top
+                    };
                     if panels.is_none() {
-                        // Of an operand that is read as it lies only rows that fill no panel are packed.
-                        let first = if direct {
-                            top + (bottom - top) / ROWS * ROWS
-                        } else {
-                            top
-                        };
                         // SAFETY: the scratch space has room for the panels of these rows and a group of the right ones.
                         unsafe {
                             let own = room.scratch.add(group * (to - from));
@@ -167,7 +171,7 @@ macro_rules! packed {
                             rows: (top, bottom),
                             columns: (column, columns.min(column + group)),
                             depth: (from, to),
-                            direct,
+                            packed: first,
                         };
                         // SAFETY: the slice lies within the shape.
                         unsafe { $slice(call, room, panels, slice, finished) };
@@ -266,14 +270,12 @@ macro_rules! packed {
                                         }
                                     }
                                 }
-                                let direct = slice.direct && row + ROWS <= bottom;
+                                let direct = row < slice.packed;
                                 let down = call.left.1[0];
                                 let left = if direct {
                                     call.left.0.offset(row as isize * down).add(before)
-                                } else if slice.direct {
-                                    left
                                 } else {
-                                    left.add((row - top) * deep)
+                                    left.add((row - slice.packed) * deep)
                                 };
                                 let block = Block {
                                     ahead,
@@ -360,23 +362,34 @@ macro_rules! packed {
                     }
                     return;
                 }
-                // Some lines of the cache at a time: fewer would come again for each, more would be written too far apart.
-                for group in (0..rows).step_by(4 * $lanes) {
-                    for place in 0..deep {
-                        let from = from.offset(place as isize * inwards);
-                        for row in (group..rows.min(group + 4 * $lanes)).step_by($lanes) {
-                            let from = from.add(row);
-                            let ahead = from.wrapping_offset(LINES_AHEAD * inwards);
-                            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                            let vector = $load(mask!($mask, $lanes, rows - row), from);
-                            for part in (0..$lanes).step_by(ROWS) {
-                                if row + part >= rows {
-                                    break;
-                                }
+                for group in (0..rows).step_by(TOGETHER_PACKED * $lanes) {
+                    let to = to.add(group * deep);
+                    // One vector of rows; its last panel may not be there.
+                    let vector = |place: usize, row: usize, width: usize| {
+                        let from = from.offset(place as isize * inwards).add(group + row);
+                        let ahead = from.wrapping_offset(LINES_AHEAD * inwards);
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                        let vector = $load(mask!($mask, $lanes, width), from);
+                        for part in (0..$lanes).step_by(ROWS) {
+                            if part < width {
                                 let panel = to.add((row + part) * deep + place * ROWS);
                                 let eight = (0xFF_u16 << part) as $mask;
                                 $store(panel.wrapping_sub(part), eight, vector);
                             }
+                        }
+                    };
+                    // Where all are there, no mask is worked out.
+                    if rows - group >= TOGETHER_PACKED * $lanes {
+                        for place in 0..deep {
+                            for row in 0..TOGETHER_PACKED {
+                                vector(place, row * $lanes, $lanes);
+                            }
+                        }
+                        continue;
+                    }
+                    for place in 0..deep {
+                        for row in (0..rows - group).step_by($lanes) {
+                            vector(place, row, rows - group - row);
                         }
                     }
                 }
@@ -402,22 +415,31 @@ macro_rules! packed {
             } else {
                 LINES_AHEAD
             };
+            // One vector, of which so many elements are there.
+            let vector = |from: *const $type, to: *mut $type, place: usize, width: usize| {
+                // SAFETY: the mask keeps out what lies beyond the width, and fetching reaches nothing; the rest is the
+                // caller's promise.
+                unsafe {
+                    let from = from.add(place);
+                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_offset(ahead * far).cast());
+                    let vector = $load(mask!($mask, $lanes, width), from);
+                    $store(to.add(place), <$mask>::MAX, vector);
+                }
+            };
+            let last = width / (VECTORS * $lanes) * VECTORS * $lanes;
             for line in 0..lines {
-                for stripe in (0..width).step_by(VECTORS * $lanes) {
-                    let own = (width - stripe).min(VECTORS * $lanes);
-                    let all = own.next_multiple_of($lanes);
-                    for place in (0..own).step_by($lanes) {
-                        let mask = mask!($mask, $lanes, own - place);
-                        // SAFETY: the mask keeps out what lies beyond the width, and fetching reaches nothing; the rest is
-                        // the caller's promise.
-                        unsafe {
-                            let from = from.offset(line as isize * far).add(stripe + place);
-                            let fetched = from.wrapping_offset(ahead * far);
-                            _mm_prefetch::<_MM_HINT_T0>(fetched.cast());
-                            let to = to.add(stripe * lines + line * all + place);
-                            $store(to, <$mask>::MAX, $load(mask, from));
-                        }
+                let from = from.wrapping_offset(line as isize * far);
+                // Where a panel is whole, no mask is worked out.
+                for stripe in (0..last).step_by(VECTORS * $lanes) {
+                    let to = to.wrapping_add(stripe * lines + line * VECTORS * $lanes);
+                    for number in 0..VECTORS {
+                        vector(from.wrapping_add(stripe), to, number * $lanes, $lanes);
                     }
+                }
+                let all = (width - last).next_multiple_of($lanes);
+                let to = to.wrapping_add(last * lines + line * all);
+                for place in (0..width - last).step_by($lanes) {
+                    vector(from.wrapping_add(last), to, place, width - last - place);
                 }
             }
         }
@@ -520,8 +542,8 @@ struct Slice {
     rows: (usize, usize),
     columns: (usize, usize),
     depth: (usize, usize),
-    /// Whether the left operand is read as it lies.
-    direct: bool,
+    /// The first row of which the left operand is packed; those before it are read as they lie.
+    packed: usize,
 }
 
 /// A block of the target and the panels that it is the product of.
