@@ -65,6 +65,22 @@ impl Product {
             && (self.right.strides[1] == 1 || self.right.strides[0] == 1)
     }
 
+    /// Whether it is computed with its sides swapped, as [`Self::is_small`] says: few rows, and a right operand whose places of
+    /// the depth are side by side, as scores of a few classes have. The result is then laid out anew.
+    pub(crate) fn turns(&self) -> bool {
+        let [rows, columns, depth] = self.shape;
+        let start = |start: &Operand| start.strides == [1, 0];
+        rows < 16
+            && columns > rows
+            && rows * depth <= NEAR
+            && self.target.strides[1] == 1
+            && self.right.strides[0] == 1
+            && self.left.strides.contains(&1)
+            && !self.adds
+            && self.start.as_ref().is_none_or(start)
+            && !self.is_small()
+    }
+
     /// Whether both operands are packed, where the machine has the kernel for it: the columns of the target and the
     /// elements of each operand along one axis are side by side, and there is enough to compute.
     pub(crate) fn packs(&self) -> bool {

@@ -9,6 +9,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use super::packed::{self, Room, USED};
 use super::real::Real;
 use super::run::Memory;
+use super::small::Small;
 use super::transpose::transpose;
 use crate::memory::Place;
 use crate::product::{PANEL_ROWS, Product};
@@ -84,6 +85,10 @@ const CALL_DEPTH: usize = 512;
 pub(crate) fn scratch_size(product: &Product, strip: usize) -> usize {
     if product.is_small() {
         return product.shape[1] * product.shape[2];
+    }
+    if product.turns() {
+        let [rows, columns, depth] = product.shape;
+        return rows * (columns + depth);
     }
     let rows = match product.rows {
         Some(scale) => strip * scale,
@@ -272,6 +277,39 @@ impl<T: Real> Around<'_, T> {
         }
     }
 
+    /// One product of plain matrices with its sides swapped, for which [`Product::turns`] holds.
+    ///
+    /// # Safety
+    /// As for [`run`], on a machine that has the kernel for small products.
+    unsafe fn turned(&self, from: Addresses<T>, multiply: Small<T>) {
+        let [rows, columns, depth] = self.shape;
+        let product = self.product;
+        let [down, inwards] = product.left.strides;
+        let result = self.scratch.wrapping_add(rows * depth);
+        let mut right = (from.left, [inwards as isize, 1]);
+        if down != 1 {
+            // SAFETY: the scratch space was made for these extents.
+            unsafe { transpose(from.left, down, depth, rows, self.scratch, rows) };
+            right = (self.scratch.cast_const(), [rows as isize, 1]);
+        }
+        let call = Call {
+            shape: [columns, rows, depth],
+            left: (from.right, [product.right.strides[1] as isize, 1]),
+            right,
+            target: (result, [rows as isize, 1]),
+            factor: self.factor,
+            start: self
+                .start
+                .map(|(start, [down, beside])| (start, [beside, down])),
+        };
+        let below = product.target.strides[0];
+        // SAFETY: the addresses lie in arrays that the plan laid out for these extents, or in the scratch space.
+        unsafe {
+            multiply(&call);
+            transpose(result, rows, rows, columns, from.target, below);
+        }
+    }
+
     /// One product of plain matrices, block of columns by block of columns.
     unsafe fn matrices(&self, from: Addresses<T>, adds: bool, finished: Finished<'_>) {
         let product = self.product;
@@ -304,6 +342,15 @@ impl<T: Real> Around<'_, T> {
             // SAFETY: the addresses lie in arrays that the plan laid out for these extents; the columns of both are
             // side by side, and the machine was asked.
             unsafe { multiply(&call) };
+            finished(0..rows, 0..columns);
+            return;
+        }
+        if product.turns()
+            && !adds
+            && let Some(multiply) = T::small()
+        {
+            // SAFETY: as above; the scratch space holds the left operand and the result, both laid out anew.
+            unsafe { self.turned(from, multiply) };
             finished(0..rows, 0..columns);
             return;
         }
