@@ -48,6 +48,23 @@ fn small_products_of_all_widths() {
     }
 }
 
+/// Few rows by many columns whose places of the depth lie side by side: too many for a small product as it lies.
+#[test]
+fn products_of_few_rows() {
+    for (rows, columns, depth) in [(10, 200, 128), (1, 300, 70), (15, 333, 51), (12, 170, 1300)] {
+        let sizes = [("I", rows), ("J", columns), ("K", depth)];
+        for text in [
+            "A[K, I]; B[J, K]\nY[i, j] = sum[k](A[k, i] * B[j, k])",
+            "A[I, K]; B[J, K]\nY = A @ B.T * 2",
+            "A[K, I]; B[J, K]; c[I]\nY[i, j] = c[i] + sum[k](A[k, i] * B[j, k])",
+            "A[I, K]; B[J, K]; b[J]\nY = A @ B.T + b",
+            "A[J, K]; B[K, I]; b[I]\nY = logsumexp(A @ B + b, axis=1)",
+        ] {
+            agrees(text, &sizes, &["Y"]);
+        }
+    }
+}
+
 /// A small product is added to a bias along its rows or columns in one kernel, also where the bias changes afterwards.
 #[test]
 fn small_products_start_with_biases() {
