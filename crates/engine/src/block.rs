@@ -255,15 +255,4 @@ impl Value {
             Self::Operation(_, arguments) => arguments.clone(),
         }
     }
-
-    /// Whether the processor's unit for divisions and roots computes it, which takes one vector at a time.
-    pub(crate) fn waits(&self) -> bool {
-        let Self::Operation(operation, _) = self else {
-            return false;
-        };
-        matches!(
-            operation,
-            Operation::Unary(Unary::Sqrt | Unary::Reciprocal) | Operation::Binary(Binary::Divide)
-        )
-    }
 }

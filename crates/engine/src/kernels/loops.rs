@@ -25,11 +25,7 @@ use results::Accumulator;
 /// Bytes of a block.
 const BLOCK: usize = 4096;
 
-/// The same where elements are divided or their roots taken: the processor computes the values before and after these
-/// meanwhile, if it sees them soon enough.
-const WAITING_BLOCK: usize = 1024;
-
-/// The most elements of a block.
+/// Elements of a block.
 const fn block<T>() -> usize {
     BLOCK / size_of::<T>()
 }
@@ -59,8 +55,6 @@ pub(crate) struct Ready<T> {
     sent: Vec<bool>,
     /// Whether anything is written past the caches.
     streams: bool,
-    /// Elements of a block.
-    block: usize,
     /// What is asked for before it is read: values whose rows come next, or whose blocks do.
     ahead: Vec<usize>,
     /// Whether it is their next blocks.
@@ -143,13 +137,6 @@ impl<T: Real> Ready<T> {
                 && value(store).direct.is_none()
         };
         let sent = nest.output.stores.iter().map(sent).collect();
-        let waits = |step: &Step| step.varies == Varies::Everywhere && step.value.waits();
-        let many = nest.extents.iter().product::<usize>() > block::<T>();
-        let block = if many && nest.values.iter().any(waits) {
-            WAITING_BLOCK / size_of::<T>()
-        } else {
-            block::<T>()
-        };
         let streams = nest.output.stores.iter().any(|store| store.streams);
         let (inner, outer) = nest.extents.split_last().unwrap_or((&1, &[]));
         Self {
@@ -159,7 +146,6 @@ impl<T: Real> Ready<T> {
             reducers,
             sent,
             streams,
-            block,
             ahead: Vec::new(),
             blocks: false,
         }
@@ -303,13 +289,12 @@ impl<T: Real> Tile<'_, T> {
 
     unsafe fn run(&self, scratch: &mut Scratch<T>) {
         let inner = self.columns.len();
-        let block = self.ready.block;
         let program = &self.ready.program;
         let first = Piece {
             row: self.rows.start,
             rows: 1,
             column: self.columns.start,
-            width: block.min(self.rows.len() * inner),
+            width: block::<T>().min(self.rows.len() * inner),
         };
         if !program.fixed.is_empty() {
             // SAFETY: values that are the same everywhere are those of the first piece.
@@ -319,28 +304,28 @@ impl<T: Real> Tile<'_, T> {
         for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
             *total = Accumulator::new(reduced.combine);
         }
-        let pieces = inner > block / 2 || (inner < self.inner() && inner >= LEAST_PIECE);
+        let pieces = inner > block::<T>() / 2 || (inner < self.inner() && inner >= LEAST_PIECE);
         if pieces {
             for row in self.rows.clone() {
                 let piece = |column| Piece {
                     row,
                     rows: 1,
                     column,
-                    width: block.min(self.columns.end - column),
+                    width: block::<T>().min(self.columns.end - column),
                 };
                 // SAFETY (both): the pieces lie within the tile.
                 unsafe { self.execute(&program.by_row, piece(self.columns.start), scratch) };
-                for column in self.columns.clone().step_by(block) {
+                for column in self.columns.clone().step_by(block::<T>()) {
                     unsafe { self.block(&program.row, piece(column), scratch) };
                 }
             }
             return;
         }
-        let together = if self.rows.len() * inner <= block {
+        let together = if self.rows.len() * inner <= block::<T>() {
             // Small plans need no division.
             self.rows.len()
         } else {
-            (block / inner).max(1)
+            (block::<T>() / inner).max(1)
         };
         let mut row = self.rows.start;
         while row < self.rows.end {
