@@ -71,3 +71,11 @@ pub(crate) fn reads_back(tree: &Expression, equation: &Equation, program: &Progr
         .collect();
     canonical::equal(&value.body.substitute(&map), &equation.body)
 }
+
+/// A number with many zeros behind its point as `1e-5`.
+pub(crate) fn short_number(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(value) if text.starts_with("0.000") => format!("{value:e}"),
+        _ => text.to_owned(),
+    }
+}

@@ -15,7 +15,7 @@ use crate::mentions;
 
 /// What lets the saved tensors go.
 const TAKEN_TEXT: &str = r#"def _taken(ctx):
-    """The saved tensors; unless another backward pass will follow, each goes when its last reader lets it go."""
+    """The saved tensors; each goes with its last reader, unless it is needed again."""
     saved = ctx.saved_tensors
     if not torch.compiler.is_compiling() and hasattr(ctx, "maybe_clear_saved_tensors"):
         ctx.maybe_clear_saved_tensors()
@@ -64,19 +64,28 @@ fn kept(passes: &Passes<'_>, writer: &Writer) -> Result<Vec<String>, Diagnostic>
 }
 
 fn context(passes: &Passes<'_>, writer: &Writer) -> Result<String, Diagnostic> {
-    let arguments = passes.arguments(writer)?;
-    let output = identifier(writer, passes.output.target.name())?;
     let saved = Passes::names(writer, passes.saved.iter().map(|own| &own.target))?;
     let kept = kept(passes, writer)?;
     let functions = &passes.module.functions;
-    let mut text =
-        String::from("    @staticmethod\n    def setup_context(ctx, inputs, output):\n        ");
-    let _ = writeln!(text, "{} = inputs", tuple(&arguments));
+    // What is not kept needs no name.
+    let named = |name: String| {
+        if kept.contains(&name) || functions.contains(&name) {
+            name
+        } else {
+            "_".to_owned()
+        }
+    };
+    let arguments: Vec<String> = passes.arguments(writer)?.into_iter().map(named).collect();
+    let output = named(identifier(writer, passes.output.target.name())?);
+    let mut text = String::from("    @staticmethod\n    def setup_context(ctx, inputs, output):\n");
+    if arguments.iter().any(|name| name != "_") {
+        let _ = writeln!(text, "        {} = inputs", tuple(&arguments));
+    }
     if !saved.is_empty() {
-        let _ = writeln!(text, "        {} = output", passes.returned(writer)?);
         let saved = saved.join(", ");
+        let _ = writeln!(text, "        {output}, {saved} = output");
         let _ = writeln!(text, "        ctx.mark_non_differentiable({saved})");
-    } else if kept.contains(&output) {
+    } else if output != "_" {
         let _ = writeln!(text, "        {output} = output");
     }
     text.push_str("        ctx.set_materialize_grads(False)\n");
@@ -115,7 +124,17 @@ fn backward(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnost
         };
     }
     if !functions.is_empty() {
-        let _ = writeln!(text, "        {} = ctx.functions", tuple(functions));
+        let differentiated = !again(passes, writer)?.is_empty();
+        let read = functions.iter().map(|name| {
+            let is_read = differentiated || mentions(&lines, &format!("{name}("));
+            if is_read {
+                name.clone()
+            } else {
+                "_".to_owned()
+            }
+        });
+        let read: Vec<String> = read.collect();
+        let _ = writeln!(text, "        {} = ctx.functions", tuple(&read));
     }
     if passes.saved.iter().any(|own| is_large(&own.target)) {
         writer.define("_taken", || TAKEN_TEXT.to_owned());
@@ -123,16 +142,8 @@ fn backward(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnost
     } else if !kept.is_empty() {
         let _ = writeln!(text, "        {} = ctx.saved_tensors", tuple(&kept));
     }
-    // What an operator gives beside its result, its derivative takes as it is.
-    let again = passes.saved.iter().map(|own| {
-        if own.is_beside {
-            Ok("_".to_owned())
-        } else {
-            identifier(writer, own.target.name())
-        }
-    });
-    let again = again.collect::<Result<Vec<_>, _>>()?;
-    if again.iter().any(|name| name != "_") {
+    let again = again(passes, writer)?;
+    if !again.is_empty() {
         let _ = write!(
             text,
             "        if torch.is_grad_enabled():\n            \
@@ -157,6 +168,21 @@ fn backward(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnost
     }
     let _ = writeln!(text, "        return {}", tuple(&entries));
     Ok(text)
+}
+
+/// The names of what was saved and must be worked out again to be differentiated, or none.
+fn again(passes: &Passes<'_>, writer: &Writer) -> Result<Vec<String>, Diagnostic> {
+    // What an operator gives beside its result, its derivative takes as it is.
+    let names = passes.saved.iter().map(|own| {
+        if own.is_beside {
+            Ok("_".to_owned())
+        } else {
+            identifier(writer, own.target.name())
+        }
+    });
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let is_empty = names.iter().all(|name| name == "_");
+    Ok(if is_empty { Vec::new() } else { names })
 }
 
 /// The gradients that formulas mention and no line works out, as an operator has them within.
@@ -217,7 +243,7 @@ fn lines(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnostic>
     };
     let order = order(passes, &|own| result(own).is_some() && !is_read(own));
     let inputs = &passes.gradient.forward.inputs;
-    let mut text = String::new();
+    let (mut text, mut known) = (String::new(), HashSet::new());
     for (place, own) in order.iter().enumerate() {
         let rest = &order[place + 1..];
         let variable = result(own).filter(|_| {
@@ -236,9 +262,9 @@ fn lines(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnostic>
         let line = over.as_ref().unwrap_or(own);
         match argument {
             Some(argument) => {
-                text.push_str(&line.line_if(writer, &format!("needed[{argument}]"))?);
+                text.push_str(&line.line_if(writer, &known, &format!("needed[{argument}]"))?);
             }
-            None => text.push_str(&line.line(writer)?),
+            None => text.push_str(&line.line(writer, &mut known)?),
         }
         let done = passes.saved.iter().filter(is_done).copied().chain(spent);
         let done = done.map(|other| &other.target).filter(|own| is_large(own));

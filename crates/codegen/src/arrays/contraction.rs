@@ -2,8 +2,8 @@
 //! axis.
 
 use backprove_calculus::{Dim, Expr, Index, Node, Number, Reduction};
-use backprove_syntax::Diagnostic;
 use backprove_syntax::tree::{BinaryOperator, Expression, Subscript};
+use backprove_syntax::{Diagnostic, format_expression};
 
 use super::index::{Array, order};
 use super::product::Quotient;
@@ -11,6 +11,9 @@ use super::python;
 use super::spelling::SOFTMAX;
 use super::writer::{Writer, unwritten};
 use crate::stable;
+
+/// The longest text of an operand that needs no name.
+const LONGEST: usize = 30;
 
 impl Writer<'_> {
     pub(super) fn reduce(
@@ -130,13 +133,25 @@ impl Writer<'_> {
             quotient.above.extend(operands);
             return Ok(());
         }
-        let contracted = match &operands[..] {
-            [only] => reduced("np.sum", only, &bound),
-            _ => einstein_sum(operands, &bound, want)?,
+        let contracted = if let [only] = &operands[..] {
+            reduced("np.sum", only, &bound)
+        } else {
+            let named = operands.into_iter().map(|operand| self.short(operand));
+            einstein_sum(named.collect(), &bound, want)?
         };
         let contracted = self.part_if(inside, contracted);
         quotient.above.push(contracted);
         Ok(())
+    }
+
+    /// The array under a name where its text is long.
+    fn short(&mut self, array: Array) -> Array {
+        if format_expression(&array.tree).len() <= LONGEST {
+            return array;
+        }
+        let tree = python::as_numbers(array.tree);
+        let axes = array.axes;
+        self.as_part("part", Array { tree, axes })
     }
 
     /// `sum[c](Z[s, c] * [c == t[s]])` picks elements: the index that goes away and the elements.
@@ -267,7 +282,8 @@ fn einstein_sum(
     want: &[Index],
 ) -> Result<Array, Diagnostic> {
     let axes = order(&operands, want, bound);
-    if let Some(tree) = batched_product(&operands, bound, &axes) {
+    let product = || batched_product(&operands, bound, &axes);
+    if let Some(tree) = plain_product(&operands, bound, &axes).or_else(product) {
         return Ok(Array { tree, axes });
     }
     let lists = operands.iter().map(|operand| operand.axes.as_slice());
@@ -289,6 +305,48 @@ fn einstein_sum(
         python::call("np.einsum", arguments)
     };
     Ok(Array { tree, axes })
+}
+
+/// Two arrays with at most two axes, multiplied as vectors and matrices: `A @ B`, `A @ x`, `x @ A`, `x @ y`.
+fn plain_product(operands: &[Array], bound: &[Index], axes: &[Index]) -> Option<Expression> {
+    let ([first, second], [contracted]) = (operands, bound) else {
+        return None;
+    };
+    // A factor whose own axis stands before or after the contracted one.
+    let factor = |array: &Array, own: Option<&Index>, is_left: bool| {
+        let tree = python::as_numbers(array.tree.clone());
+        match (array.axes.as_slice(), own) {
+            ([only], None) if only == contracted => Some(tree),
+            ([one, other], Some(own)) if [one, other] == [own, contracted] => {
+                Some(if is_left { tree } else { tree.transpose() })
+            }
+            ([one, other], Some(own)) if [one, other] == [contracted, own] => {
+                Some(if is_left { tree.transpose() } else { tree })
+            }
+            _ => None,
+        }
+    };
+    let product = |left: Expression, right: Expression| {
+        Expression::binary(BinaryOperator::MatrixMultiply, left, right)
+    };
+    let of = |left: &Array, right: &Array, own: [Option<&Index>; 2]| {
+        Some(product(
+            factor(left, own[0], true)?,
+            factor(right, own[1], false)?,
+        ))
+    };
+    match axes {
+        [] => of(first, second, [None, None]),
+        [own] => [(first, second), (second, first)]
+            .into_iter()
+            .find_map(|(matrix, vector)| match matrix.axes.as_slice() {
+                [one, _] if one == own => of(matrix, vector, [Some(own), None]),
+                _ => of(vector, matrix, [None, Some(own)]),
+            }),
+        [row, column] => of(first, second, [Some(row), Some(column)])
+            .or_else(|| of(second, first, [Some(row), Some(column)])),
+        _ => None,
+    }
 }
 
 /// Two arrays of matrices, multiplied matrix by matrix: `A @ B`, where the other axes come first and agree.

@@ -13,7 +13,7 @@ use super::kernels::{Kernel, Operand, Recognised};
 use super::python::WIDTH;
 use super::spelling::{Library, positional};
 use super::torch::{OVER_TEXT, SCALED_TEXT};
-use super::writer::{Writer, described, shape_text, unwritten};
+use super::writer::{Part, Writer, described, shape_text, unwritten};
 use super::{identifier, matrix, python};
 use crate::formula::{Formula, reads_back};
 use crate::{mentions, stable};
@@ -31,8 +31,8 @@ pub(super) struct Definition {
     pub is_view: bool,
     /// Whether the value is an operator's that can take the place of its first argument.
     goes_over: bool,
-    /// What is worked out first: name, value, axes.
-    pub parts: Vec<(String, Expression, Vec<Dim>)>,
+    /// What is worked out first.
+    pub parts: Vec<Part>,
     pub reads: HashSet<String>,
     pub sizes: HashSet<String>,
     /// The right side in the language.
@@ -70,8 +70,8 @@ pub(super) fn define(
     };
     let targets = kernel.map(|own| own.targets.clone());
     let mut parts = std::mem::take(&mut writer.parts);
-    for (_, part, _) in &mut parts {
-        *part = writer.spelled(part, false)?;
+    for part in &mut parts {
+        part.tree = writer.spelled(&part.tree, part.is_at)?;
     }
     Ok(Definition {
         target: equation.target.clone(),
@@ -141,15 +141,22 @@ impl Definition {
         })
     }
 
-    /// Its line, after what is worked out first.
-    pub(super) fn line(&self, writer: &Writer) -> Result<String, Diagnostic> {
+    /// Its line, after what is worked out first and is not `known` yet.
+    pub(super) fn line(
+        &self,
+        writer: &Writer,
+        known: &mut HashSet<String>,
+    ) -> Result<String, Diagnostic> {
         let mut text = String::new();
         if self.is_beside {
             return Ok(text);
         }
-        for (name, value, dims) in &self.parts {
-            let shape = shape_text(dims, &writer.names);
-            text.push_str(&python::assignment(name, value, &shape));
+        for part in &self.parts {
+            if !known.insert(part.name.clone()) {
+                continue;
+            }
+            let shape = shape_text(&part.dims, &writer.names);
+            text.push_str(&python::assignment(&part.name, &part.tree, &shape));
         }
         let name = self.left(writer)?;
         text.push_str(&python::assignment(&name, &self.value, &self.shape(writer)));
@@ -157,16 +164,23 @@ impl Definition {
     }
 
     /// Its line where it is worked out under a condition only, and `None` else.
-    pub(super) fn line_if(&self, writer: &Writer, condition: &str) -> Result<String, Diagnostic> {
+    pub(super) fn line_if(
+        &self,
+        writer: &Writer,
+        known: &HashSet<String>,
+        condition: &str,
+    ) -> Result<String, Diagnostic> {
         let name = self.left(writer)?;
         let value = format_expression(&self.value);
         let shape = self.shape(writer);
         let line = format!("    {name} = {value} if {condition} else None");
-        if self.parts.is_empty() && line.chars().count() + shape.chars().count() + 4 <= WIDTH {
+        let is_short = self.parts.iter().all(|part| known.contains(&part.name));
+        if is_short && line.chars().count() + shape.chars().count() + 4 <= WIDTH {
             return Ok(format!("{line}  # {shape}\n"));
         }
         let mut text = format!("    {name} = None\n    if {condition}:\n");
-        for line in self.line(writer)?.lines() {
+        // What is worked out here is not known elsewhere.
+        for line in self.line(writer, &mut known.clone())?.lines() {
             let _ = writeln!(text, "    {line}");
         }
         Ok(text)
@@ -353,8 +367,9 @@ pub(super) fn body(
     inputs: &[Tensor],
 ) -> Result<String, Diagnostic> {
     let mut text = sizes(writer, definitions, inputs)?;
+    let mut known = HashSet::new();
     for definition in definitions {
-        text.push_str(&definition.line(writer)?);
+        text.push_str(&definition.line(writer, &mut known)?);
     }
     Ok(text)
 }

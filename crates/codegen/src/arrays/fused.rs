@@ -281,12 +281,26 @@ impl<'a> LayerNorm<'a> {
                 Operand::Tensor(statistics[1].clone()),
                 optional(self.scale.as_ref()),
                 optional(self.shift.as_ref()),
-                Operand::Text(format!("({})", asked.join(", "))),
+                Operand::Text(together(&asked)),
             ],
             goes_over: false,
             targets: gradients.to_vec(),
         };
         recognised.kernels.insert(first, kernel);
+    }
+}
+
+/// Conditions as one: a slice of `needed` where they are that.
+fn together(asked: &[String]) -> String {
+    let first = asked.first().and_then(|text| text.strip_prefix("needed["));
+    let first = first.and_then(|text| text.strip_suffix(']')?.parse::<usize>().ok());
+    let is_slice = |first: usize| {
+        let mut own = asked.iter().enumerate();
+        own.all(|(place, text)| *text == format!("needed[{}]", first + place))
+    };
+    match first {
+        Some(first) if is_slice(first) => format!("needed[{first}:{}]", first + asked.len()),
+        _ => format!("({})", asked.join(", ")),
     }
 }
 

@@ -9,7 +9,7 @@ use backprove_syntax::tree::{BinaryOperator, Expression, ExpressionKind, Subscri
 use super::contraction::{Letters, reduced};
 use super::python;
 use super::spelling::{LOG_SOFTMAX, LOG_SUM_EXP, is_matrix_function, is_table_function};
-use super::writer::{Writer, unwritten};
+use super::writer::{POSITIONS, Writer, unwritten};
 use crate::functions::worked_out;
 use crate::stable;
 
@@ -161,8 +161,8 @@ impl Writer<'_> {
             .collect()
     }
 
-    /// The array under a name of its own where it stands within a reduction; what is there already is not worked out
-    /// twice. An array that is no call, such as picked elements, needs no name.
+    /// The array under a name of its own where it stands within a reduction. An array that is no call, such as picked
+    /// elements, needs no name.
     pub(super) fn part_if(&mut self, inside: bool, array: Array) -> Array {
         let is_part = match &array.tree.kind {
             ExpressionKind::Call { function, .. } => {
@@ -173,17 +173,14 @@ impl Writer<'_> {
         if !inside || !is_part {
             return array;
         }
-        let known = self.parts.iter().find(|(_, tree, _)| *tree == array.tree);
-        let name = if let Some((name, ..)) = known {
-            name.clone()
-        } else {
-            let name = self.part_name();
-            let dims = array.axes.iter().map(|axis| axis.extent().clone());
-            self.parts.push((name.clone(), array.tree, dims.collect()));
-            name
-        };
+        self.as_part("part", array)
+    }
+
+    /// The array under a name of its own.
+    pub(super) fn as_part(&mut self, wish: &str, array: Array) -> Array {
+        let dims = array.axes.iter().map(|axis| axis.extent().clone());
         Array {
-            tree: python::name(name),
+            tree: self.part(wish, array.tree, dims.collect()),
             axes: array.axes,
         }
     }
@@ -206,6 +203,13 @@ impl Writer<'_> {
             let tree = python::subscript(rows, vec![Subscript::At(at.tree)]);
             return Ok(Array { tree, axes });
         }
+        let is_worked_out =
+            matches!(at.tree.kind, ExpressionKind::Binary(..)) && !at.axes.is_empty();
+        let at = if is_worked_out {
+            self.as_part(POSITIONS, at)
+        } else {
+            at
+        };
         let positions = Array {
             tree: python::call("np.arange", [size]),
             axes: vec![index.clone()],

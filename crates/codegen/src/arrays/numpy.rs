@@ -30,7 +30,8 @@ const AT_TEXT: &str = r#"def _at(x, positions, axis):
     """The elements at positions along an axis, and zeros outside it."""
     inside = (positions >= 0) & (positions < x.shape[axis])
     taken = np.take(x, np.where(inside, positions, 0), axis=axis)
-    return np.where(inside.reshape(inside.shape + (1,) * (x.ndim - axis - 1)), taken, 0.0)
+    inside = inside.reshape(inside.shape + (1,) * (x.ndim - axis - 1))
+    return np.where(inside, taken, 0.0)
 "#;
 
 impl Writer<'_> {

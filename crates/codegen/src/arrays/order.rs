@@ -157,16 +157,16 @@ fn docstring(
     let tangents = names(&derivative.stage.tangents);
     let first = match derivative.order {
         Order::Jacobian => format!(
-            "Return the Jacobians of {output}: a dict from the name of each variable to an array with the axes of\n    {output}, then those of the variable."
+            "Return the Jacobians of {output}: a dict from the name of each variable to an array\n    with the axes of {output}, then those of the variable."
         ),
         Order::Hessian => format!(
-            "Return the second derivatives of {output}: a dict from pairs of names to arrays with the axes of the first\n    variable, then those of the second."
+            "Return the second derivatives of {output}: a dict from pairs of names to arrays\n    with the axes of the first variable, then those of the second."
         ),
         Order::Jvp => format!(
-            "Return the derivative of {output} along the tangents {tangents}: an array of the shape of {output}."
+            "Return the derivative of {output} along {tangents}: an array of the shape of {output}."
         ),
         Order::Hvp => format!(
-            "Return the derivative of the gradient of {output} along the tangents {tangents}: a dict from the name of each\n    variable to an array of its shape."
+            "Return the derivative of the gradient of {output} along {tangents}: a dict from the name\n    of each variable to an array of its shape."
         ),
     };
     let mut text = format!("    \"\"\"{first}\n\n");
@@ -182,7 +182,7 @@ fn docstring(
 const SLOPES: &str = r#"
 
 def _slopes(function, x):
-    """Central differences of function() by every element of x, extrapolated from two steps."""
+    """Central differences of function() by each element of x, from two steps."""
     result = np.empty(np.shape(function()) + x.shape)
     for at in np.ndindex(x.shape):
         value, slopes = x[at], []
@@ -218,7 +218,7 @@ fn against_library(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[u
     let _ = write!(
         text,
         "\n\ndef _largest_error(rng):\n    \
-         \"\"\"The largest scaled difference between {function}() and what {title} makes of forward().\"\"\"\n{functions}{}\n",
+         \"\"\"The largest scaled difference of {function}() from what {title} derives.\"\"\"\n{functions}{}\n",
         converted(convert, &head, restricted)
     );
     let _ = write!(
@@ -245,7 +245,9 @@ fn against_library(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[u
             "    {places}\n    derived = {}\n    \
              expected = {module}.hessian(primal, places)(*variables)\n    \
              pairs = [\n        \
-             (derived[a, b], x) for a, row in zip(names, expected) for b, x in zip(names, row)\n    \
+             (derived[a, b], x)\n        \
+             for a, row in zip(names, expected)\n        \
+             for b, x in zip(names, row)\n    \
              ]\n",
             call("")
         ),
@@ -263,7 +265,8 @@ fn against_library(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[u
     text.push_str(&compared);
     let largest = match writer.library {
         Library::Torch => {
-            "errors.append(float(torch.max(torch.abs(found - expected) / (1.0 + torch.abs(expected)))))"
+            "scaled = torch.abs(found - expected) / (1.0 + torch.abs(expected))\n        \
+             errors.append(float(torch.max(scaled)))"
         }
         _ => "errors.append(np.max(np.abs(found - expected) / (1.0 + np.abs(expected))))",
     };
@@ -312,7 +315,7 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
     let function = order.name();
     let _ = write!(
         text,
-        "\n\ndef _largest_error(rng):\n    \"\"\"The largest scaled difference between {function} and central differences.\"\"\"\n{functions}{}\n    \
+        "\n\ndef _largest_error(rng):\n    \"\"\"The largest scaled difference of {function}() from central differences.\"\"\"\n{functions}{}\n    \
          def primal():\n        return forward({head}*inputs.values())\n\n",
         inputs(&head, restricted)
     );
@@ -321,7 +324,8 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
     let _ = writeln!(text, "    names = [{}]", names.join(", "));
     let call = |more: &str| format!("{function}({head}*inputs.values(){more})");
     let first = "_slopes(primal, inputs[a])";
-    let second = "_slopes(lambda: _slopes(primal, inputs[a]), inputs[b])";
+    let second = "_slopes(slopes(a), inputs[b])";
+    let slopes = "    def slopes(name):\n        return lambda: _slopes(primal, inputs[name])\n\n";
     let tangents = names
         .iter()
         .map(|name| format!("{name}: rng.standard_normal(inputs[{name}].shape)"));
@@ -333,7 +337,8 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
             call("")
         ),
         Order::Hessian => format!(
-            "    derived = {}\n    pairs = [(derived[a, b], {second}) for a in names for b in names]\n",
+            "{slopes}    derived = {}\n    \
+             pairs = [\n        (derived[a, b], {second}) for a in names for b in names\n    ]\n",
             call("")
         ),
         Order::Jvp => format!(
@@ -343,7 +348,7 @@ fn self_test(writer: &mut Writer<'_>, derivative: &Derivative, orders: &[usize])
             call(", *tangents.values()")
         ),
         Order::Hvp => format!(
-            "{tangents}    derived = {}\n    pairs = []\n    for a in names:\n        \
+            "{slopes}{tangents}    derived = {}\n    pairs = []\n    for a in names:\n        \
              along = [np.tensordot({second}, tangents[b], inputs[b].ndim) for b in names]\n        \
              pairs.append((derived[a], sum(along)))\n",
             call(", *tangents.values()")

@@ -9,7 +9,7 @@ use backprove_syntax::tree::{Expression, Subscript};
 use super::index::Array;
 use super::python;
 use super::spelling::AT;
-use super::writer::{Writer, unwritten};
+use super::writer::{POSITIONS, Writer, unwritten};
 
 /// An axis of an element, and at which position the factor at a place fixes it.
 type Fixed = (Index, Affine, usize);
@@ -98,6 +98,7 @@ impl Writer<'_> {
         }
         let want: Vec<Index> = position.terms.iter().map(|(own, _)| own.clone()).collect();
         let positions = self.array(&position.expr(), &want, false)?;
+        let positions = self.as_part(POSITIONS, positions);
         let axis = Expression::integer(axis as i64);
         if within {
             let axis = [("axis", axis)];

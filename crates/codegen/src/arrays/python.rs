@@ -1,6 +1,8 @@
 //! Python expressions. Our syntax tree has Python's operators with Python's precedence, so that a Python expression is
 //! a tree whose names and calls are NumPy's, and its text is the tree's text. Nothing here knows about programs.
 
+use std::fmt::Write;
+
 use backprove_calculus::{Fact, Number, Tensor, matrix};
 use backprove_syntax::format_expression;
 use backprove_syntax::tree::{
@@ -273,67 +275,104 @@ pub(super) fn assignment(target: &str, value: &Expression, comment: &str) -> Str
     if length <= WIDTH {
         return format!("{above}{line}\n");
     }
-    let (open, parts, comma) = match &value.kind {
+    format!("{above}    {target} = {}\n", broken(value, 4))
+}
+
+/// An expression over several lines within parentheses, those after the first at `indent` or further in.
+fn broken(tree: &Expression, indent: usize) -> String {
+    let (inner, end) = (" ".repeat(indent + 4), " ".repeat(indent));
+    match &tree.kind {
         ExpressionKind::Call {
             function,
             arguments,
-        } => {
-            let keyword = |argument: &Argument| match &argument.keyword {
-                Some(keyword) => format!("{}=", keyword.text),
-                None => String::new(),
+        } if !arguments.is_empty() => {
+            let written = |argument: &Argument, value: String| match &argument.keyword {
+                Some(keyword) => format!("{}={value}", keyword.text),
+                None => value,
             };
-            let parts = arguments
-                .iter()
-                .map(|argument| keyword(argument) + &format_expression(&argument.value));
-            (format!("{}(", function.text), parts.collect(), ",")
+            let whole = |own: &Argument| written(own, format_expression(&own.value));
+            let together: Vec<String> = arguments.iter().map(whole).collect();
+            let together = format!("{inner}{}", together.join(", "));
+            if together.chars().count() <= WIDTH {
+                return format!("{}(\n{together}\n{end})", function.text);
+            }
+            let mut text = format!("{}(\n", function.text);
+            for argument in arguments {
+                let line = whole(argument);
+                let line = if fits(&line, indent + 5) {
+                    line
+                } else {
+                    written(argument, broken(&argument.value, indent + 4))
+                };
+                let _ = writeln!(text, "{inner}{line},");
+            }
+            text + &end + ")"
         }
-        ExpressionKind::Unary(UnaryOperator::Negate, inner) => ("-(".to_owned(), terms(inner), ""),
-        _ => ("(".to_owned(), terms(value), ""),
-    };
-    if parts.len() < 2 {
-        return format!("{above}{line}\n");
+        ExpressionKind::Method {
+            receiver,
+            method,
+            arguments,
+        } => {
+            let arguments = arguments.iter().map(|one| format_expression(&one.value));
+            let arguments = arguments.collect::<Vec<_>>().join(", ");
+            format!("{}.{}({arguments})", broken(receiver, indent), method.text)
+        }
+        ExpressionKind::Subscript(base, _) => {
+            let whole = format_expression(tree);
+            let base_text =
+                format_expression(&Expression::made(ExpressionKind::Transpose(base.clone())));
+            let entries = whole.get(base_text.len() - 2..).unwrap_or_default();
+            format!("{}{entries}", broken(base, indent))
+        }
+        ExpressionKind::Transpose(base) => format!("{}.T", broken(base, indent)),
+        ExpressionKind::Unary(UnaryOperator::Negate, operand) => {
+            format!("-{}", broken(operand, indent))
+        }
+        ExpressionKind::Binary(..) => {
+            let mut text = String::from("(\n");
+            for (sign, line, operand) in terms(tree) {
+                let line = if fits(&line, indent + 4) {
+                    line
+                } else {
+                    format!("{sign}{}", broken(operand, indent + 4))
+                };
+                let _ = writeln!(text, "{inner}{line}");
+            }
+            text + &end + ")"
+        }
+        _ => format_expression(tree),
     }
-    let mut text = format!("{above}    {target} = {open}\n");
-    let together = format!("        {}\n    )\n", parts.join(", "));
-    if comma == "," && together.chars().count() <= WIDTH + 7 {
-        return text + &together;
-    }
-    for part in parts {
-        text.push_str("        ");
-        text.push_str(&part);
-        text.push_str(comma);
-        text.push('\n');
-    }
-    text.push_str("    )\n");
-    text
 }
 
-/// The terms of an addition, each with its sign, or the factors of a product; the first has none.
-fn terms(tree: &Expression) -> Vec<String> {
+fn fits(line: &str, indent: usize) -> bool {
+    indent + line.chars().count() <= WIDTH
+}
+
+/// The terms of an addition, the factors of a product or the sides of a comparison: what stands before each but the first,
+/// its text with that, and itself.
+fn terms(tree: &Expression) -> Vec<(String, String, &Expression)> {
     use BinaryOperator::{Add, Divide, MatrixMultiply, Multiply, Subtract};
-    let additive = |operator: BinaryOperator| matches!(operator, Add | Subtract);
-    let multiplicative =
-        |operator: BinaryOperator| matches!(operator, Multiply | Divide | MatrixMultiply);
-    let mut current = tree;
-    let mut found = Vec::new();
-    let ExpressionKind::Binary(outermost, ..) = &tree.kind else {
-        return vec![format_expression(tree)];
+    let level = |operator: BinaryOperator| match operator {
+        Add | Subtract => 1,
+        Multiply | Divide | MatrixMultiply => 2,
+        _ => 0,
     };
-    while let ExpressionKind::Binary(operator, left, _) = &current.kind
-        && ((additive(*operator) && additive(*outermost))
-            || (multiplicative(*operator) && multiplicative(*outermost)))
+    let (mut current, mut found, mut outermost) = (tree, Vec::new(), None);
+    while let ExpressionKind::Binary(operator, left, right) = &current.kind
+        && outermost.is_none_or(|own| own == level(*operator) && own > 0)
     {
+        outermost = Some(level(*operator));
         // The operand's own text is taken out of the whole, so that it keeps the parentheses it needs.
         let whole = format_expression(current);
-        let operand = &whole[format_left(*operator, left).len() + 1..];
-        found.push(operand.to_owned());
+        let before = format_left(*operator, left);
+        let line = whole[before.len() + 1..].to_owned();
+        found.push((format!("{} ", operator.text()), line, &**right));
+        if !matches!(&left.kind, ExpressionKind::Binary(inner, ..) if level(*inner) == level(*operator) && level(*inner) > 0)
+        {
+            found.push((String::new(), before, &**left));
+        }
         current = left;
     }
-    let lead = match &tree.kind {
-        ExpressionKind::Binary(..) if !found.is_empty() => left_text(tree, current),
-        _ => format_expression(current),
-    };
-    found.push(lead);
     found.reverse();
     found
 }
@@ -344,16 +383,4 @@ fn format_left(operator: BinaryOperator, left: &Expression) -> String {
     let whole = format_expression(&Expression::binary(operator, left.clone(), one));
     let end = whole.len() - operator.text().len() - 3;
     whole[..end].to_owned()
-}
-
-/// The innermost left operand as it stands in the whole.
-fn left_text(tree: &Expression, innermost: &Expression) -> String {
-    let mut current = tree;
-    while let ExpressionKind::Binary(operator, left, _) = &current.kind {
-        if std::ptr::eq(&raw const **left, innermost) {
-            return format_left(*operator, left);
-        }
-        current = left;
-    }
-    format_expression(innermost)
 }

@@ -40,7 +40,7 @@ pub(super) fn against_library(
     let _ = write!(
         text,
         "\n\ndef _largest_error(rng):\n    \
-         \"\"\"The largest scaled difference between backward() and automatic differentiation of forward().\"\"\"\n{functions}"
+         \"\"\"The largest scaled difference of backward() from automatic differentiation.\"\"\"\n{functions}"
     );
     let drawn = |range: &str| {
         format!("inputs = {{name: {convert}(x) for name, x in _draw(rng{range}).items()}}\n")
@@ -76,7 +76,8 @@ pub(super) fn against_library(
              outputs = forward({head}*inputs.values()){first}, function({head}*inputs.values())\n    \
              cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))\n    \
              expected, found = (\n        \
-             torch.autograd.grad(y, variables, cotangent, materialize_grads=True) for y in outputs\n    )\n"
+             torch.autograd.grad(y, variables, cotangent, materialize_grads=True)\n        \
+             for y in outputs\n    )\n"
         )
     } else {
         format!(
@@ -220,7 +221,7 @@ pub(super) fn inputs(head: &str, restricted: bool) -> String {
 fn largest_error(gradient: &Gradient, orders: &[usize], restricted: bool) -> String {
     let (functions, head) = stand_ins(orders, "np");
     let mut text = String::from(
-        "def _largest_error(rng):\n    \"\"\"The largest scaled difference between gradient and central differences.\"\"\"\n",
+        "def _largest_error(rng):\n    \"\"\"The largest scaled difference of gradient() from central differences.\"\"\"\n",
     );
     text.push_str(&functions);
     text.push_str(&inputs(&head, restricted));
@@ -306,9 +307,14 @@ fn drawn(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> String {
             Fact::Signs => format!("rng.choice([-1.0, 1.0], {all})"),
             Fact::Probability => format!("rng.dirichlet(np.ones({last}), {lead})"),
             Fact::OneHot => format!("np.eye({last})[rng.integers({last}, size={lead})]"),
-            Fact::Symmetric => format!("(lambda a: a + np.swapaxes(a, -1, -2))({plain})"),
+            Fact::Symmetric => {
+                format!("(root := {plain}) + {}", turned("root", dims))
+            }
             Fact::PositiveDefinite => {
-                format!("(lambda a: a @ np.swapaxes(a, -1, -2) + np.eye({last}))({plain})")
+                format!(
+                    "(root := {plain}) @ {} + np.eye({last})",
+                    turned("root", dims)
+                )
             }
             Fact::Diagonal => format!("{plain} * np.eye({last})"),
             Fact::Orthogonal => format!("np.linalg.qr({plain})[0]"),
@@ -321,6 +327,14 @@ fn drawn(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> String {
         return as_array(text, dims);
     }
     as_array(plain, dims)
+}
+
+/// The matrices in the last two axes, turned.
+fn turned(name: &str, dims: &[Dim]) -> String {
+    match dims.len() {
+        2 => format!("{name}.T"),
+        _ => format!("np.swapaxes({name}, -1, -2)"),
+    }
 }
 
 /// A scalar is drawn as an array without axes, so that it can be moved in place.

@@ -13,6 +13,7 @@ use backprove_syntax::{Diagnostic, format_expression};
 
 use super::python;
 use super::writer::{Writer, filled, unwritten};
+use crate::formula::short_number;
 use crate::functions::first_sentence;
 
 /// `exp(x) / sum(exp(x))` along axes.
@@ -173,6 +174,7 @@ impl Writer<'_> {
     ) -> Result<Expression, Diagnostic> {
         let kind = match &tree.kind {
             ExpressionKind::Name(word) => return Ok(self.constant(word, tree)),
+            ExpressionKind::Number(text) => ExpressionKind::Number(short_number(text)),
             ExpressionKind::Unary(operator, inner) => {
                 ExpressionKind::Unary(*operator, Box::new(self.spelled(inner, at)?))
             }

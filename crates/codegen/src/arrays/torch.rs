@@ -25,12 +25,13 @@ const AT_TEXT: &str = r#"def _at(x, positions, dim):
     """The elements at positions along an axis, and zeros outside it."""
     inside = (positions >= 0) & (positions < x.shape[dim])
     taken = x[(slice(None),) * dim + (torch.where(inside, positions, 0),)]
-    return torch.where(inside.reshape(inside.shape + (1,) * (x.ndim - dim - 1)), taken, 0.0)
+    inside = inside.reshape(inside.shape + (1,) * (x.ndim - dim - 1))
+    return torch.where(inside, taken, 0.0)
 "#;
 
 /// What goes through memory once instead of twice where it may.
 pub(super) const SCALED_TEXT: &str = r#"def _scaled(x, scale):
-    """x that nothing else reads, times a number: in place, unless it is to be differentiated."""
+    """scale * x in place of x, unless that is to be differentiated again."""
     if torch.is_grad_enabled():
         return scale * x
     try:
@@ -42,7 +43,7 @@ pub(super) const SCALED_TEXT: &str = r#"def _scaled(x, scale):
 
 /// What an operator works out takes the place of its first argument where it may.
 pub(super) const OVER_TEXT: &str = r#"def _over(operator, x, *others):
-    """operator(x, *others), over x that nothing else reads, unless it is to be differentiated."""
+    """operator(x, *others) in place of x, unless that is to be differentiated again."""
     if torch.is_grad_enabled():
         return operator(x, *others)
     try:

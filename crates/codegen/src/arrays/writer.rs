@@ -71,6 +71,7 @@ const RESERVED: &[&str] = &[
     "ctx",
     "inputs",
     "output",
+    "root",
     "kept",
     "needed",
     "_at",
@@ -86,11 +87,25 @@ const RESERVED: &[&str] = &[
     "_largest_error",
 ];
 
+/// What parts that are positions are called.
+pub(super) const POSITIONS: &str = "at";
+
 /// No identifiers but those that no name may have.
 fn reserved() -> Names {
     let private = functions::table().map(|function| format!("_{}", function.name));
     let words = RESERVED.iter().map(|word| (*word).to_owned());
     Names::without(words.chain(private))
+}
+
+/// A part of an equation that is worked out before it.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub name: String,
+    pub tree: Expression,
+    /// Its axes.
+    pub dims: Vec<Dim>,
+    /// Whether its values are positions, which are whole numbers.
+    pub is_at: bool,
 }
 
 /// The state while a module is written.
@@ -109,12 +124,12 @@ pub(super) struct Writer<'a> {
     pub reads: HashSet<String>,
     /// The sizes that the current equation mentions.
     pub sizes: HashSet<String>,
-    /// Parts of the current equation that are worked out first: name, value, axes.
-    pub parts: Vec<(String, Expression, Vec<Dim>)>,
+    /// Parts of the current equation that are worked out first.
+    pub parts: Vec<Part>,
+    /// All parts so far.
+    known_parts: Vec<Part>,
     /// The arguments of the function of the table whose definition is being written.
     pub arguments: &'static [&'static str],
-    /// How many parts have got a name.
-    part_count: usize,
 }
 
 impl<'a> Writer<'a> {
@@ -128,8 +143,8 @@ impl<'a> Writer<'a> {
             reads: HashSet::new(),
             sizes: HashSet::new(),
             parts: Vec::new(),
+            known_parts: Vec::new(),
             arguments: &[],
-            part_count: 0,
         }
     }
 
@@ -165,13 +180,31 @@ impl<'a> Writer<'a> {
             .extend(self.names.get(symbol).map(str::to_owned));
     }
 
-    /// A name for a part of an equation.
-    pub(super) fn part_name(&mut self) -> String {
-        self.part_count += 1;
-        match self.part_count {
-            1 => self.names.fresh("part"),
-            count => self.names.fresh(&format!("part{count}")),
+    /// A part of the current equation under a name of its own, the same wherever it stands.
+    pub(super) fn part(&mut self, wish: &str, tree: Expression, dims: Vec<Dim>) -> Expression {
+        let is_it = |part: &&Part| part.tree == tree && part.dims == dims;
+        let part = if let Some(part) = self.known_parts.iter().find(is_it) {
+            part.clone()
+        } else {
+            let wishes = (1..).map(|count| match count {
+                1 => wish.to_owned(),
+                count => format!("{wish}{count}"),
+            });
+            let free = wishes.into_iter().find(|wish| !self.names.is_taken(wish));
+            let part = Part {
+                name: self.names.fresh(free.as_deref().unwrap_or(wish)),
+                tree,
+                dims,
+                is_at: wish == POSITIONS,
+            };
+            self.known_parts.push(part.clone());
+            part
+        };
+        let name = python::name(&part.name);
+        if !self.parts.iter().any(|own| own.name == part.name) {
+            self.parts.push(part);
         }
+        name
     }
 
     /// A size as an expression.

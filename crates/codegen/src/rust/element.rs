@@ -11,6 +11,7 @@ use backprove_syntax::{Diagnostic, format_expression};
 use super::prelude;
 use super::text::{Level, Text, mentions, quotient};
 use super::writer::{Scope, Writer, unwritten};
+use crate::formula::short_number;
 use crate::functions::{primed, worked_out};
 use crate::stable;
 
@@ -108,7 +109,8 @@ impl Writer<'_> {
         Ok(match (sizes.as_slice(), letters.as_slice()) {
             ([], _) => element,
             ([size], [letter]) => {
-                format!("(0..{size}).map(|{letter}| {element}).collect::<Vec<f64>>()")
+                self.define("vector", prelude::VECTOR);
+                format!("vector({size}, |{letter}| {element})")
             }
             ([_, _], _) => {
                 let (sizes, letters) = (sizes.join(", "), letters.join(", "));
@@ -278,17 +280,12 @@ impl Writer<'_> {
         scope: &Scope,
     ) -> Result<Text, Diagnostic> {
         if let Some((bound, argument)) = stable::log_sum_exp(expr) {
-            self.define("log_sum_exp", prelude::LOG_SUM_EXP);
             let (bound, argument) = (bound.to_vec(), argument.clone());
             return self.hoisted(expr, scope, |writer, scope| {
                 let inner = writer.within(scope, &bound);
                 let body = writer.element(&argument, &inner)?;
-                Ok(bound.iter().rev().fold(body, |text, index| {
-                    let letter = Self::position(&inner, index).unwrap_or_default();
-                    let size = writer.size(index.extent());
-                    let values = format!("(0..{size}).map(|{letter}| {})", text.alone());
-                    Text::atom(format!("log_sum_exp({values})"))
-                }))
+                let (function, text) = ("log_sum_exp", prelude::LOG_SUM_EXP);
+                Ok(writer.folded(&bound, &inner, body, function, text))
             });
         }
         if let Some(difference) = stable::log_quotient(expr) {
@@ -407,7 +404,7 @@ fn literal(tree: &Expression) -> Text {
                 if is_whole {
                     format!("{text}.0")
                 } else {
-                    text.clone()
+                    short_number(text)
                 },
                 Level::Atom,
             )

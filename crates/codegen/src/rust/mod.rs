@@ -20,7 +20,7 @@ use crate::formula::{Formula, reads_back};
 use crate::functions::{highest_order, primed};
 use crate::names::Names;
 use element::holds_labels;
-use text::mentions;
+use text::{laid, mentions};
 use writer::{Writer, unwritten};
 
 /// Rust's keywords, and names that the module uses.
@@ -164,8 +164,8 @@ fn name_all(writer: &mut Writer, gradient: &Gradient) -> Vec<(String, usize)> {
 struct Definition {
     target: Tensor,
     value: String,
-    /// The lines before it.
-    parts: Vec<String>,
+    /// What is worked out first: name and value.
+    parts: Vec<(String, String)>,
     reads: HashSet<String>,
     sizes: HashSet<String>,
     formula: Formula,
@@ -175,12 +175,9 @@ fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagno
     writer.begin();
     let mut value = writer.array(&equation.body, &equation.indices)?;
     // A part that is the whole needs no name of its own.
-    let last = writer.parts.last().and_then(|part| {
-        let (name, whole) = part.trim().strip_prefix("let ")?.split_once(" = ")?;
-        (name == value).then(|| whole.trim_end_matches(';').to_owned())
-    });
-    if let Some(whole) = last {
-        writer.parts.pop();
+    if writer.parts.last().is_some_and(|(name, _)| *name == value)
+        && let Some((_, whole)) = writer.parts.pop()
+    {
         value = whole;
     }
     let matrix = equation.matrix.as_deref();
@@ -194,6 +191,9 @@ fn define(writer: &mut Writer, equation: &Equation) -> Result<Definition, Diagno
         formula: Formula::of(equation, matrix),
     })
 }
+
+/// The widest fields of a struct that stand on one line.
+const FIELDS: usize = 18;
 
 /// What a function takes: the callables, then the tensors.
 struct Parameters {
@@ -242,7 +242,14 @@ impl Module<'_> {
         } else {
             test.to_owned()
         };
-        let _ = write!(text, "{private}\n{}\n{test}", functions.join("\n"));
+        // Without an import the head's own empty line is there already.
+        let body = format!("{private}\n{}\n{test}", functions.join("\n"));
+        let body = if text.ends_with("\n\n") {
+            body.trim_start()
+        } else {
+            &body
+        };
+        text.push_str(body);
         text
     }
 
@@ -308,7 +315,7 @@ impl Module<'_> {
         let all: Vec<&Tensor> = inputs.iter().chain(&self.gradient.seed).collect();
         let body: Vec<&str> = definitions
             .iter()
-            .flat_map(|own| own.parts.iter().chain([&own.value]))
+            .flat_map(|own| own.parts.iter().map(|(_, part)| part).chain([&own.value]))
             .map(String::as_str)
             .collect();
         let mut sizes: Vec<&String> = definitions.iter().flat_map(|own| &own.sizes).collect();
@@ -381,10 +388,8 @@ impl Module<'_> {
         for definition in &needed[..needed.len() - 1] {
             text.push_str(&line(writer, definition)?);
         }
-        for part in &output.parts {
-            text.push_str(part);
-        }
-        let _ = writeln!(text, "    {}\n}}", output.value);
+        text.push_str(&parts(output));
+        let _ = writeln!(text, "{}\n}}", laid(4, "", &output.value, ""));
         Ok((text, parameters))
     }
 
@@ -392,7 +397,7 @@ impl Module<'_> {
         let gradient = self.gradient;
         let mut fields = String::new();
         let mut docs = String::new();
-        let mut entries = String::new();
+        let mut entries = Vec::new();
         let mut targets = Vec::new();
         let mut always = Vec::new();
         for variable in &gradient.wrt {
@@ -428,7 +433,7 @@ impl Module<'_> {
                 }
                 (None, None) => "1.0".to_owned(),
             };
-            let _ = writeln!(entries, "        {field}: {value},");
+            entries.push(format!("{field}: {value}"));
         }
         let needed = self.needed(&targets);
         let (parameters, sizes) = self.parameters(writer, &needed, &always)?;
@@ -449,25 +454,41 @@ impl Module<'_> {
         for definition in needed {
             text.push_str(&line(writer, definition)?);
         }
-        let _ = write!(text, "    Gradient {{\n{entries}    }}\n}}\n");
+        let line = entries.join(", ");
+        let _ = if line.chars().count() <= FIELDS {
+            write!(text, "    Gradient {{ {line} }}\n}}\n")
+        } else {
+            let lines = entries.join(",\n        ");
+            write!(text, "    Gradient {{\n        {lines},\n    }}\n}}\n")
+        };
         Ok((text, parameters))
     }
+}
+
+/// The lines of what is worked out before a definition.
+fn parts(definition: &Definition) -> String {
+    let lines = definition.parts.iter().map(|(name, value)| {
+        let line = laid(4, &format!("let {name} = "), value, ";");
+        line + "\n"
+    });
+    lines.collect()
 }
 
 /// The lines of a definition.
 fn line(writer: &Writer, definition: &Definition) -> Result<String, Diagnostic> {
     let name = identifier(writer, definition.target.name())?;
     let shape = shape_text(writer, &definition.target);
-    let mut text: String = definition.parts.concat();
+    let mut text = parts(definition);
     let kind = if definition.target.rank() == 0 {
         ": f64"
     } else {
         ""
     };
+    let before = format!("let {name}{kind} = ");
     let _ = writeln!(
         text,
-        "    let {name}{kind} = {}; // {shape}",
-        definition.value
+        "{} // {shape}",
+        laid(4, &before, &definition.value, ";")
     );
     Ok(text)
 }
@@ -495,16 +516,24 @@ fn signature(
             "#[allow(clippy::too_many_arguments)] // One for each letter of the formula.\n",
         );
     }
-    let line = format!("pub fn {name}({}) -> {returned} {{\n", list.join(", "));
-    if line.chars().count() <= 101 {
-        return Ok(text + &line);
-    }
-    let _ = writeln!(
-        text,
-        "pub fn {name}(\n    {},\n) -> {returned} {{",
-        list.join(",\n    ")
+    Ok(text + &opening(0, &format!("pub fn {name}"), &list, returned))
+}
+
+/// The line that opens a function, or a line for each parameter.
+fn opening(indent: usize, name: &str, parameters: &[String], returned: &str) -> String {
+    let line = format!(
+        "{:indent$}{name}({}) -> {returned} {{\n",
+        "",
+        parameters.join(", ")
     );
-    Ok(text)
+    if line.chars().count() <= 101 {
+        return line;
+    }
+    let mut text = format!("{:indent$}{name}(\n", "");
+    for parameter in parameters {
+        let _ = writeln!(text, "{:indent$}    {parameter},", "");
+    }
+    text + &format!("{:indent$}) -> {returned} {{\n", "")
 }
 
 fn identifier(writer: &Writer, name: &str) -> Result<String, Diagnostic> {

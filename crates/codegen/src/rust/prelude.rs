@@ -44,10 +44,41 @@ fn position(at: isize, size: usize) -> Option<usize> {
 }
 ";
 
-pub(super) const LOG_SUM_EXP: &str = r"/// The logarithm of the sum of exponentials, shifted by the maximum so that nothing overflows.
-fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
+pub(super) const VECTOR: &str = r"/// The vector with `element` of each position.
+fn vector(count: usize, element: impl Fn(usize) -> f64) -> Vec<f64> {
+    (0..count).map(element).collect()
+}
+";
+
+pub(super) const SUM: &str = r"/// The sum of `term` over all positions.
+fn sum(count: usize, term: impl Fn(usize) -> f64) -> f64 {
+    (0..count).map(term).sum()
+}
+";
+
+pub(super) const PRODUCT: &str = r"/// The product of `factor` over all positions.
+fn product(count: usize, factor: impl Fn(usize) -> f64) -> f64 {
+    (0..count).map(factor).product()
+}
+";
+
+pub(super) const MAXIMUM: &str = r"/// The greatest `element` of all positions.
+fn maximum(count: usize, element: impl Fn(usize) -> f64) -> f64 {
+    (0..count).map(element).fold(f64::NEG_INFINITY, f64::max)
+}
+";
+
+pub(super) const MINIMUM: &str = r"/// The least `element` of all positions.
+fn minimum(count: usize, element: impl Fn(usize) -> f64) -> f64 {
+    (0..count).map(element).fold(f64::INFINITY, f64::min)
+}
+";
+
+pub(super) const LOG_SUM_EXP: &str = r"/// The logarithm of a sum of exponentials, shifted by the greatest so that nothing overflows.
+fn log_sum_exp(count: usize, exponent: impl Fn(usize) -> f64) -> f64 {
+    let largest = (0..count).map(&exponent).fold(f64::NEG_INFINITY, f64::max);
+    let shifted = (0..count).map(|place| (exponent(place) - largest).exp());
+    largest + shifted.sum::<f64>().ln()
 }
 ";
 
@@ -81,7 +112,8 @@ fn elu(x: f64) -> f64 {
 const SIGMOID: &str = r"/// The logistic function; no exponential overflows.
 fn sigmoid(x: f64) -> f64 {
     let e = (-x.abs()).exp();
-    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+    let numerator = if x < 0.0 { e } else { 1.0 };
+    numerator / (1.0 + e)
 }
 ";
 
@@ -118,15 +150,17 @@ fn sign_determinant(a: MatRef<'_, f64>) -> f64 {
 
 const CHOLESKY: &str = r#"/// The lower triangular factor of the symmetric part, which must be positive definite.
 fn cholesky(a: MatRef<'_, f64>) -> Mat<f64> {
-    let symmetric = Mat::from_fn(a.nrows(), a.ncols(), |i, j| (a[(i, j)] + a[(j, i)]) / 2.0);
+    let symmetric = (a + a.transpose()) / 2.0;
     let factor = symmetric.llt(faer::Side::Lower);
-    factor.expect("the matrix is positive definite").L().to_owned()
+    let factor = factor.expect("the matrix is positive definite");
+    factor.L().to_owned()
 }
 "#;
 
 const LOWER_PART: &str = r"/// The matrix with zeros above the diagonal.
 fn lower_part(a: MatRef<'_, f64>) -> Mat<f64> {
-    Mat::from_fn(a.nrows(), a.ncols(), |i, j| if i >= j { a[(i, j)] } else { 0.0 })
+    let element = |i, j| if i >= j { a[(i, j)] } else { 0.0 };
+    Mat::from_fn(a.nrows(), a.ncols(), element)
 }
 ";
 
@@ -144,6 +178,11 @@ fn half_lower_part(a: MatRef<'_, f64>) -> Mat<f64> {
 pub(super) const NAMES: &[&str] = &[
     "Array",
     "position",
+    "vector",
+    "sum",
+    "product",
+    "maximum",
+    "minimum",
     "log_sum_exp",
     "inverse",
     "determinant",

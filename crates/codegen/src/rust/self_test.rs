@@ -8,8 +8,9 @@ use backprove_calculus::{Fact, Gradient, Tensor};
 use backprove_syntax::Diagnostic;
 
 use super::element::{classes, holds_labels};
+use super::text::laid;
 use super::writer::Writer;
-use super::{Parameters, borrowed, identifier};
+use super::{Parameters, borrowed, identifier, opening};
 use crate::sampling::{is_restricted, sizes};
 
 const DRAW: &str = "    /// Numbers that follow from a seed.
@@ -17,7 +18,8 @@ const DRAW: &str = "    /// Numbers that follow from a seed.
 
     impl Draw {
         fn uniform(&mut self, low: f64, high: f64) -> f64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let scaled = self.0.wrapping_mul(6_364_136_223_846_793_005);
+            self.0 = scaled.wrapping_add(1);
             low + (high - low) * ((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
         }
 ";
@@ -85,7 +87,15 @@ pub(super) fn self_test(
             lines.push(format!("let {name} = {value};"));
         }
     }
-    lines.extend(drawn);
+    let depth = if restricted { 12 } else { 8 };
+    lines.extend(drawn.iter().map(|line| {
+        if line.contains('\n') {
+            return line.clone();
+        }
+        let (before, value) = line.split_once(" = ").unwrap_or(("", line));
+        let value = value.trim_end_matches(';');
+        unindented(&laid(depth, &format!("{before} = "), value, ";"), depth)
+    }));
     let mut loss = Vec::new();
     for tensor in forward.tensors.iter().chain(
         gradient
@@ -121,7 +131,12 @@ pub(super) fn self_test(
     for tensor in &derived.tensors {
         given.push(reference(writer, tensor)?);
     }
-    lines.push(format!("let derived = gradient({});", given.join(", ")));
+    let derivative = format!("gradient({})", given.join(", "));
+    let depth = if restricted { 12 } else { 8 };
+    lines.push(unindented(
+        &laid(depth, "let derived = ", &derivative, ";"),
+        depth,
+    ));
     for variable in gradient
         .wrt
         .iter()
@@ -131,6 +146,8 @@ pub(super) fn self_test(
         if !forward.tensors.contains(variable) {
             continue;
         }
+        let depth = depth + [4, 8, 12][variable.rank().min(2)];
+        let of_loss = unindented(&laid(depth, "", &of_loss, ""), depth);
         lines.push(compared(&name, variable.rank(), &of_loss));
     }
     if restricted {
@@ -150,11 +167,12 @@ pub(super) fn self_test(
     let mut depth = 8;
     if restricted {
         // Somewhere in these ranges the program is defined.
-        text.push_str("        for (low, high) in [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)].repeat(5) {\n");
+        text.push_str("        let ranges = [(0.5, 1.5), (0.1, 0.9), (1.0, 3.0), (-1.0, 1.0)];\n");
+        text.push_str("        for (low, high) in ranges.repeat(5) {\n");
         depth = 12;
         let first = lines.remove(0);
         text.insert_str(
-            text.rfind("        for (low").unwrap_or(text.len()),
+            text.rfind("        let ranges").unwrap_or(text.len()),
             &format!("        {first}\n"),
         );
     }
@@ -166,6 +184,12 @@ pub(super) fn self_test(
     }
     text.push_str("    }\n}\n");
     Ok(text)
+}
+
+/// Lines without so many spaces in front.
+fn unindented(text: &str, depth: usize) -> String {
+    let lines = text.lines().map(|line| line.get(depth..).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A derivative of sin(k x) for the k-th abstract function.
@@ -209,24 +233,32 @@ fn scalar(
     if list.len() > 7 {
         text.push_str("    #[allow(clippy::too_many_arguments)]\n");
     }
-    let _ = writeln!(text, "    fn loss({}) -> f64 {{", list.join(", "));
+    text.push_str(&opening(4, "fn loss", &list, "f64"));
     let seed = match &gradient.seed {
         Some(seed) => Some((identifier(writer, seed.name())?, seed.rank())),
         None => None,
     };
+    let called = laid(8, "let output = ", &format!("forward({forwarded})"), ";");
     let body = match seed {
-        None => format!("        forward({forwarded})\n"),
+        None => laid(8, "", &format!("forward({forwarded})"), "") + "\n",
         Some((seed, 0)) => format!("        {seed} * forward({forwarded})\n"),
-        Some((seed, 1)) => format!(
-            "        let output = forward({forwarded});\n        output.iter().zip({seed}).map(|(y, d)| y * d).sum()\n"
-        ),
+        Some((seed, 1)) => {
+            format!("{called}\n        output.iter().zip({seed}).map(|(y, d)| y * d).sum()\n")
+        }
         Some((seed, 2)) => format!(
-            "        let output = forward({forwarded});\n        \
-             let row = |i: usize| (0..output.ncols()).map(|j| output[(i, j)] * {seed}[(i, j)]).sum::<f64>();\n        \
-             (0..output.nrows()).map(row).sum()\n"
+            "{called}\n        \
+             let mut total = 0.0;\n        \
+             for i in 0..output.nrows() {{\n            \
+             for j in 0..output.ncols() {{\n                \
+             total += output[(i, j)] * {seed}[(i, j)];\n            \
+             }}\n        \
+             }}\n        \
+             total\n"
         ),
         Some((seed, _)) => format!(
-            "        let output = forward({forwarded});\n        output.values.iter().zip(&{seed}.values).map(|(y, d)| y * d).sum()\n"
+            "{called}\n        \
+             let pairs = output.values.iter().zip(&{seed}.values);\n        \
+             pairs.map(|(y, d)| y * d).sum()\n"
         ),
     };
     text.push_str(&body);
@@ -246,23 +278,25 @@ fn reference(writer: &Writer, tensor: &Tensor) -> Result<String, Diagnostic> {
 
 /// The lines that compare the gradient by one input.
 fn compared(name: &str, rank: usize, loss: &str) -> String {
+    let indented = |text: String| format!("    {}\n", text.replace('\n', "\n    "));
     let moved = |place: &str| {
         format!(
-            "let slope = central(|step| {{\n    let mut {name} = {name}.clone();\n    {name}{place} += step;\n    {loss}\n}});"
+            "let slope = central(|step| {{\n    let mut {name} = {name}.clone();\n    {name}{place} += step;\n{}}});",
+            indented(loss.to_owned())
         )
     };
-    let indented = |text: String| format!("    {}\n", text.replace('\n', "\n    "));
     match rank {
         0 => format!(
-            "let slope = central(|step| {{\n    let {name} = {name} + step;\n    {loss}\n}});\nassert_close(\"{name}\", derived.{name}, slope);"
+            "let slope = central(|step| {{\n    let {name} = {name} + step;\n{}}});\nassert_close(\"{name}\", derived.{name}, slope);",
+            indented(loss.to_owned())
         ),
         1 => format!(
             "for i in 0..{name}.len() {{\n{}    assert_close(\"{name}\", derived.{name}[i], slope);\n}}",
             indented(moved("[i]"))
         ),
         2 => format!(
-            "for (i, j) in (0..{name}.nrows()).flat_map(|i| (0..{name}.ncols()).map(move |j| (i, j))) {{\n{}    assert_close(\"{name}\", derived.{name}[(i, j)], slope);\n}}",
-            indented(moved("[(i, j)]"))
+            "for i in 0..{name}.nrows() {{\n    for j in 0..{name}.ncols() {{\n{}        assert_close(\"{name}\", derived.{name}[(i, j)], slope);\n    }}\n}}",
+            indented(indented(moved("[(i, j)]")).trim_end().to_owned())
         ),
         _ => format!(
             "for i in 0..{name}.values.len() {{\n{}    assert_close(\"{name}\", derived.{name}.values[i], slope);\n}}",
@@ -295,10 +329,10 @@ fn draw(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> Result<Vec<St
                 "draw.uniform(0.5, 1.5)".clone_into(&mut element);
                 after = match sizes.as_slice() {
                     [rows, columns] => Some(format!(
-                        "Mat::from_fn({rows}, {columns}, |i, j| {name}[(i, j)] / (0..{columns}).map(|k| {name}[(i, k)]).sum::<f64>())"
+                        "Mat::from_fn({rows}, {columns}, |i, j| {name}[(i, j)] / {name}.row(i).sum())"
                     )),
-                    [count] => Some(format!(
-                        "(0..{count}).map(|i| {name}[i] / {name}.iter().sum::<f64>()).collect::<Vec<f64>>()"
+                    [_] => Some(format!(
+                        "{{\n    let total: f64 = {name}.iter().sum();\n    {name}.iter().map(|x| x / total).collect::<Vec<f64>>()\n}}"
                     )),
                     _ => None,
                 };
@@ -344,11 +378,15 @@ fn draw(writer: &mut Writer, tensor: &Tensor, restricted: bool) -> Result<Vec<St
     let kind = if holds_labels(tensor) { "usize" } else { "f64" };
     let value = match sizes.as_slice() {
         [] => element,
-        [count] => format!("(0..{count}).map(|_| {element}).collect::<Vec<{kind}>>()"),
+        [count] => format!("(0..{count}).map(|_| {element}).collect()"),
         [rows, columns] => format!("Mat::from_fn({rows}, {columns}, |_, _| {element})"),
         several => format!("Array::from_fn([{}], |_| {element})", several.join(", ")),
     };
-    let mut lines = vec![format!("let {name} = {value};")];
+    let typed = match sizes.len() {
+        1 => format!("{name}: Vec<{kind}>"),
+        _ => name.clone(),
+    };
+    let mut lines = vec![format!("let {typed} = {value};")];
     if let Some(after) = after {
         if !super::mentions(&after, &name) {
             lines.clear();

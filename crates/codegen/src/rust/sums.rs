@@ -258,17 +258,19 @@ impl Writer<'_> {
         }
         let inner = self.within(scope, bound);
         let body = self.plain_product(factors, &inner, Vec::new())?;
-        Ok(self.folded(bound, &inner, body, ".sum::<f64>()"))
+        Ok(self.folded(bound, &inner, body, "sum", prelude::SUM))
     }
 
-    /// Loops over `bound` around an element, from the innermost.
+    /// Loops over `bound` around an element, from the innermost, by a function of the module's own.
     pub(super) fn folded(
         &mut self,
         bound: &[Index],
         scope: &Scope,
         body: Text,
-        fold: &str,
+        function: &str,
+        text: &str,
     ) -> Text {
+        self.define(function, text);
         bound.iter().rev().fold(body, |text, index| {
             let letter = Self::position(scope, index).unwrap_or_default();
             let letter = if mentions(&text.code, &letter) {
@@ -277,10 +279,7 @@ impl Writer<'_> {
                 "_".to_owned()
             };
             let size = self.size(index.extent());
-            Text::atom(format!(
-                "(0..{size}).map(|{letter}| {}){fold}",
-                text.alone()
-            ))
+            Text::atom(format!("{function}({size}, |{letter}| {})", text.alone()))
         })
     }
 
@@ -292,15 +291,15 @@ impl Writer<'_> {
         body: &Expr,
         scope: &Scope,
     ) -> Result<Text, Diagnostic> {
-        let fold = match reduction {
-            Reduction::Maximum => ".fold(f64::NEG_INFINITY, f64::max)",
-            Reduction::Minimum => ".fold(f64::INFINITY, f64::min)",
-            Reduction::Product => ".product::<f64>()",
+        let (function, text) = match reduction {
+            Reduction::Maximum => ("maximum", prelude::MAXIMUM),
+            Reduction::Minimum => ("minimum", prelude::MINIMUM),
+            Reduction::Product => ("product", prelude::PRODUCT),
         };
         self.hoisted(expr, scope, |writer, scope| {
             let inner = writer.within(scope, bound);
             let body = writer.element(body, &inner)?;
-            Ok(writer.folded(bound, &inner, body, fold))
+            Ok(writer.folded(bound, &inner, body, function, text))
         })
     }
 }

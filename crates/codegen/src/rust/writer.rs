@@ -23,8 +23,8 @@ pub(super) struct Writer<'p> {
     pub reads: HashSet<String>,
     /// The sizes that the current equation mentions.
     pub sizes: HashSet<String>,
-    /// The lines that work out parts of the current equation.
-    pub parts: Vec<String>,
+    /// Parts of the current equation that are worked out first: name and value.
+    pub parts: Vec<(String, String)>,
     known: Vec<(Expr, String)>,
     part_count: usize,
     /// The arguments of the function of the table whose definition is being written.
@@ -138,7 +138,7 @@ impl<'p> Writer<'p> {
             1 => self.names.fresh("part"),
             count => self.names.fresh(&format!("part{count}")),
         };
-        self.parts.push(format!("    let {name} = {value};\n"));
+        self.parts.push((name.clone(), value));
         self.known.push((key.clone(), name.clone()));
         Ok(name)
     }

@@ -40,7 +40,7 @@ def _draw(rng):
 
 
 def _largest_error(rng):
-    """The largest scaled difference between gradient and central differences."""
+    """The largest scaled difference of gradient() from central differences."""
     inputs = _draw(rng)
     output = forward(*inputs.values())
     cotangent = rng.standard_normal(output.shape)

@@ -54,7 +54,7 @@ def _draw(rng):
 
 
 def _largest_error(rng):
-    """The largest scaled difference between gradient and central differences."""
+    """The largest scaled difference of gradient() from central differences."""
     inputs = _draw(rng)
     derived = gradient(*inputs.values())
 

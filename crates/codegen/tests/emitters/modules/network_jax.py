@@ -77,7 +77,7 @@ def _draw(rng):
 
 
 def _largest_error(rng):
-    """The largest scaled difference between backward() and automatic differentiation of forward()."""
+    """The largest scaled difference of backward() from automatic differentiation."""
     inputs = {name: jnp.asarray(x) for name, x in _draw(rng).items()}
     names = ["W1", "b1", "W2"]
     variables = [inputs[name] for name in names]

@@ -18,10 +18,21 @@
 
 use faer::{Mat, MatRef};
 
-/// The logarithm of the sum of exponentials, shifted by the maximum so that nothing overflows.
-fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
+/// The logarithm of a sum of exponentials, shifted by the greatest so that nothing overflows.
+fn log_sum_exp(count: usize, exponent: impl Fn(usize) -> f64) -> f64 {
+    let largest = (0..count).map(&exponent).fold(f64::NEG_INFINITY, f64::max);
+    let shifted = (0..count).map(|place| (exponent(place) - largest).exp());
+    largest + shifted.sum::<f64>().ln()
+}
+
+/// The vector with `element` of each position.
+fn vector(count: usize, element: impl Fn(usize) -> f64) -> Vec<f64> {
+    (0..count).map(element).collect()
+}
+
+/// The sum of `term` over all positions.
+fn sum(count: usize, term: impl Fn(usize) -> f64) -> f64 {
+    (0..count).map(term).sum()
 }
 
 /// `L`, a scalar.
@@ -38,8 +49,8 @@ pub fn forward(
     let part = X * W1.transpose();
     let A = Mat::from_fn(S, H, |l, m| (part[(l, m)] + b1[m]).tanh()); // S × H
     let Z = &A * W2.transpose(); // S × C
-    let U = (0..S).map(|l| log_sum_exp((0..C).map(|p| Z[(l, p)]))).collect::<Vec<f64>>(); // S
-    (0..S).map(|s| U[s] - Z[(s, t[s])]).sum::<f64>() / S as f64
+    let U = vector(S, |l| log_sum_exp(C, |p| Z[(l, p)])); // S
+    sum(S, |s| U[s] - Z[(s, t[s])]) / S as f64
 }
 
 /// The gradients of `L`.
@@ -74,13 +85,13 @@ pub fn gradient(
     let A = Mat::from_fn(S, H, |l, m| (part[(l, m)] + b1[m]).tanh()); // S × H
     let Z = &A * W2.transpose(); // S × C
     let T = Mat::from_fn(S, C, |s, p| f64::from(p == t[s])); // S × C
-    let part2 = (0..S).map(|l| log_sum_exp((0..C).map(|p| Z[(l, p)]))).collect::<Vec<f64>>();
+    let part2 = vector(S, |l| log_sum_exp(C, |p| Z[(l, p)]));
     let P = Mat::from_fn(S, C, |l, p| (Z[(l, p)] - part2[l]).exp()); // S × C
     let dZ = Mat::from_fn(S, C, |l, m| (P[(l, m)] - T[(l, m)]) / S as f64); // S × C
     let dA = &dZ * W2; // S × H
     let part3 = Mat::from_fn(H, S, |l, m| dA[(m, l)] * (1.0 - A[(m, l)].powi(2)));
     let dW1 = &part3 * X; // H × D
-    let db1 = (0..H).map(|l| (0..S).map(|m| dA[(m, l)] * (1.0 - A[(m, l)].powi(2))).sum::<f64>()).collect::<Vec<f64>>(); // H
+    let db1 = vector(H, |l| sum(S, |m| dA[(m, l)] * (1.0 - A[(m, l)].powi(2)))); // H
     let dW2 = dZ.transpose() * &A; // C × H
     Gradient {
         W1: dW1,
@@ -98,7 +109,8 @@ mod tests {
 
     impl Draw {
         fn uniform(&mut self, low: f64, high: f64) -> f64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let scaled = self.0.wrapping_mul(6_364_136_223_846_793_005);
+            self.0 = scaled.wrapping_add(1);
             low + (high - low) * ((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
         }
 
@@ -107,7 +119,13 @@ mod tests {
         }
     }
 
-    fn loss(X: MatRef<'_, f64>, W1: MatRef<'_, f64>, b1: &[f64], W2: MatRef<'_, f64>, t: &[usize]) -> f64 {
+    fn loss(
+        X: MatRef<'_, f64>,
+        W1: MatRef<'_, f64>,
+        b1: &[f64],
+        W2: MatRef<'_, f64>,
+        t: &[usize],
+    ) -> f64 {
         forward(X, W1, b1, W2, t)
     }
 
@@ -129,17 +147,19 @@ mod tests {
         let C = 5;
         let X = Mat::from_fn(S, D, |_, _| draw.uniform(-1.0, 1.0));
         let W1 = Mat::from_fn(H, D, |_, _| draw.uniform(-1.0, 1.0));
-        let b1 = (0..H).map(|_| draw.uniform(-1.0, 1.0)).collect::<Vec<f64>>();
+        let b1: Vec<f64> = (0..H).map(|_| draw.uniform(-1.0, 1.0)).collect();
         let W2 = Mat::from_fn(C, H, |_, _| draw.uniform(-1.0, 1.0));
-        let t = (0..S).map(|_| draw.below(C)).collect::<Vec<usize>>();
+        let t: Vec<usize> = (0..S).map(|_| draw.below(C)).collect();
         let derived = gradient(X.as_ref(), W1.as_ref(), &b1, W2.as_ref(), &t);
-        for (i, j) in (0..W1.nrows()).flat_map(|i| (0..W1.ncols()).map(move |j| (i, j))) {
-            let slope = central(|step| {
-                let mut W1 = W1.clone();
-                W1[(i, j)] += step;
-                loss(X.as_ref(), W1.as_ref(), &b1, W2.as_ref(), &t)
-            });
-            assert_close("W1", derived.W1[(i, j)], slope);
+        for i in 0..W1.nrows() {
+            for j in 0..W1.ncols() {
+                let slope = central(|step| {
+                    let mut W1 = W1.clone();
+                    W1[(i, j)] += step;
+                    loss(X.as_ref(), W1.as_ref(), &b1, W2.as_ref(), &t)
+                });
+                assert_close("W1", derived.W1[(i, j)], slope);
+            }
         }
         for i in 0..b1.len() {
             let slope = central(|step| {
@@ -149,13 +169,15 @@ mod tests {
             });
             assert_close("b1", derived.b1[i], slope);
         }
-        for (i, j) in (0..W2.nrows()).flat_map(|i| (0..W2.ncols()).map(move |j| (i, j))) {
-            let slope = central(|step| {
-                let mut W2 = W2.clone();
-                W2[(i, j)] += step;
-                loss(X.as_ref(), W1.as_ref(), &b1, W2.as_ref(), &t)
-            });
-            assert_close("W2", derived.W2[(i, j)], slope);
+        for i in 0..W2.nrows() {
+            for j in 0..W2.ncols() {
+                let slope = central(|step| {
+                    let mut W2 = W2.clone();
+                    W2[(i, j)] += step;
+                    loss(X.as_ref(), W1.as_ref(), &b1, W2.as_ref(), &t)
+                });
+                assert_close("W2", derived.W2[(i, j)], slope);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ import torch
 
 
 def _scaled(x, scale):
-    """x that nothing else reads, times a number: in place, unless it is to be differentiated."""
+    """scale * x in place of x, unless that is to be differentiated again."""
     if torch.is_grad_enabled():
         return scale * x
     try:
@@ -27,7 +27,7 @@ def _scaled(x, scale):
 
 
 def _over(operator, x, *others):
-    """operator(x, *others), over x that nothing else reads, unless it is to be differentiated."""
+    """operator(x, *others) in place of x, unless that is to be differentiated again."""
     if torch.is_grad_enabled():
         return operator(x, *others)
     try:
@@ -38,7 +38,7 @@ def _over(operator, x, *others):
 
 
 def _taken(ctx):
-    """The saved tensors; unless another backward pass will follow, each goes when its last reader lets it go."""
+    """The saved tensors; each goes with its last reader, unless it is needed again."""
     saved = ctx.saved_tensors
     if not torch.compiler.is_compiling() and hasattr(ctx, "maybe_clear_saved_tensors"):
         ctx.maybe_clear_saved_tensors()
@@ -62,7 +62,7 @@ class Derived(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         X, W1, b1, W2, t = inputs
-        L, A, Z = output
+        _, A, Z = output
         ctx.mark_non_differentiable(A, Z)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(X, W1, b1, W2, t, A, Z)
@@ -116,14 +116,15 @@ def _draw(rng):
 
 
 def _largest_error(rng):
-    """The largest scaled difference between backward() and automatic differentiation of forward()."""
+    """The largest scaled difference of backward() from automatic differentiation."""
     inputs = {name: torch.as_tensor(x) for name, x in _draw(rng).items()}
     names = ["W1", "b1", "W2"]
     variables = [inputs[name].requires_grad_() for name in names]
     outputs = forward(*inputs.values())[0], function(*inputs.values())
     cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))
     expected, found = (
-        torch.autograd.grad(y, variables, cotangent, materialize_grads=True) for y in outputs
+        torch.autograd.grad(y, variables, cotangent, materialize_grads=True)
+        for y in outputs
     )
     errors = []
     for ours, theirs in zip(found, expected):
