@@ -139,7 +139,9 @@ pub(super) fn collapse(
         }
     }
     let reduces = axes.iter().any(|axis| axis.class == Class::Reduced);
-    if axes.is_empty() || (!statement.is_map() && !reduces) {
+    // Rows that are counted along several axes restrict these, so that another must be the last one.
+    let all_lead = axes.len() > 1 && axes.iter().all(|axis| axis.leads);
+    if axes.is_empty() || all_lead || (!statement.is_map() && !reduces) {
         axes.push(Merged {
             extent: 1,
             class: Class::Reduced,

@@ -93,6 +93,21 @@ d = b - 0.1 * sum(Y, axis=0)";
     }
 }
 
+/// Rows are counted along several axes that no operand walks as one, and nothing is left of the others.
+#[test]
+fn last_axes_of_one_element() {
+    let sizes = [("N", 17), ("M", 33), ("C", 1)];
+    for text in [
+        "A[N, M, C]; B[M, N, C]\nY = A.transpose(1, 0, 2) + B",
+        "x[N, C]\nY = eye(N)[:, :, None] * x[:, None, :]",
+        "x[N, C]\nY[i, j, k, l] = delta(i, k) * delta(j, l) * x[i, j]",
+        "x[N, C]\nY[i, k, j] = delta(i, k) * x[i, j]\nq[i, j] = sum[k](Y[i, k, j] * Y[k, i, j])",
+        "A[C, N, M]; B[C, M, N]\nY[c, i, j] = A[c, i, j] + B[c, j, i]",
+    ] {
+        agrees(text, &sizes, &["Y"]);
+    }
+}
+
 #[test]
 fn a_hessian_of_many_layers() {
     let mut text = "x[N]; t[N]".to_owned();
