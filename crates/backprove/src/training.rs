@@ -35,7 +35,11 @@ pub fn report(
                     outcome.training_samples,
                     outcome.validation_samples,
                 )),
-        )
+        );
+    if let Some(why) = &outcome.diverged {
+        document = document.paragraph(format!("It ended early: {why}."));
+    }
+    document = document
         .with(Block::Table(settings_table(settings)))
         .heading(1, "Loss and accuracy");
     if let Some(attribution) = &data.about().attribution {

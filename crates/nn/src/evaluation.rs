@@ -19,6 +19,29 @@ pub struct Evaluation {
     pub confusion: Confusion,
 }
 
+/// What one pass over samples found besides the classes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// The mean loss, where it was asked for.
+    pub(crate) loss: f64,
+    /// The first sample without a highest score, counted from zero.
+    pub(crate) undecided: Option<usize>,
+}
+
+impl Found {
+    /// Fails where a class would be made up: a comparison with NaN is never true.
+    fn decided(self) -> Result<Self, Error> {
+        match self.undecided {
+            None => Ok(self),
+            Some(sample) => Err(Error::argument(format!(
+                "the scores of sample {} are not finite, so no class is the most likely; either the model's training \
+                 went astray (train it again, with a smaller learning rate), or the sample's numbers are too large for it",
+                sample + 1
+            ))),
+        }
+    }
+}
+
 /// Plans that run a network forward: one for blocks of samples, one for those left over.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
@@ -102,13 +125,13 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The predicted classes, written to `predicted`, and the mean loss where it was asked for.
+    /// The predicted classes, written to `predicted`, and what else was found.
     pub(crate) fn run(
         &mut self,
         features: &[f32],
         labels: Option<&[u32]>,
         predicted: &mut Vec<u32>,
-    ) -> Result<f64, Error> {
+    ) -> Result<Found, Error> {
         if features.len() != self.rows * self.columns {
             return Err(Error::argument(format!(
                 "{} numbers are not {} samples of {} features",
@@ -119,6 +142,7 @@ impl Evaluator {
         }
         predicted.clear();
         let mut loss = 0.0;
+        let mut undecided = None;
         let mut first = 0;
         while first < self.rows {
             let left = self.rows - first;
@@ -136,18 +160,34 @@ impl Evaluator {
                 plan.run();
             }
             let scores = plan.get(&self.names.scores)?;
-            predicted.extend(scores.chunks_exact(scores.len() / samples.len()).map(best));
+            let classes = scores.len() / samples.len();
+            for (sample, scores) in samples.clone().zip(scores.chunks_exact(classes)) {
+                predicted.push(best(scores));
+                if undecided.is_none() && !has_best(scores) {
+                    undecided = Some(sample);
+                }
+            }
             first = samples.end;
         }
-        Ok(loss / self.rows as f64)
+        Ok(Found {
+            loss: loss / self.rows as f64,
+            undecided,
+        })
     }
 
-    /// The loss and the confusion matrix of scaled data.
+    /// The predicted classes of scaled samples. Fails where the scores of one are not finite.
+    pub(crate) fn predict(&mut self, features: &[f32]) -> Result<Vec<u32>, Error> {
+        let mut predicted = Vec::with_capacity(self.rows);
+        self.run(features, None, &mut predicted)?.decided()?;
+        Ok(predicted)
+    }
+
+    /// The loss and the confusion matrix of scaled data. Fails where the scores of a sample are not finite.
     pub(crate) fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, Error> {
         let mut predicted = Vec::with_capacity(data.len());
-        let loss = self.run(data.features(), Some(data.labels()), &mut predicted)?;
+        let found = self.run(data.features(), Some(data.labels()), &mut predicted)?;
         Ok(Evaluation {
-            loss,
+            loss: found.decided()?.loss,
             confusion: Confusion::new(data.class_count(), data.labels(), &predicted)?,
         })
     }
@@ -162,4 +202,11 @@ pub(crate) fn best(scores: &[f32]) -> u32 {
         }
     }
     best as u32
+}
+
+/// Whether one score is the highest. None is beside NaN, and infinite scores may only tie because they overflowed.
+fn has_best(scores: &[f32]) -> bool {
+    let highest = scores[best(scores) as usize];
+    let ties = || scores.iter().filter(|score| **score >= highest).count() > 1;
+    !scores.iter().any(|score| score.is_nan()) && (highest.is_finite() || !ties())
 }

@@ -61,16 +61,14 @@ impl Model {
         self.feature_shape.iter().product()
     }
 
-    /// The classes of unscaled samples, row-major.
+    /// The classes of unscaled samples, row-major. Fails where the scores of one are not finite.
     pub fn predict(&self, features: &[f32], threads: usize) -> Result<Vec<u32>, Error> {
         let mut features = features.to_vec();
         self.scaler.apply_to_rows(&mut features)?;
         let rows = features.len() / self.feature_count();
         let mut evaluator = Evaluator::new(&self.network, &self.sizes, rows, false, threads)?;
         evaluator.set(&self.values)?;
-        let mut predicted = Vec::with_capacity(rows);
-        evaluator.run(&features, None, &mut predicted)?;
-        Ok(predicted)
+        evaluator.predict(&features)
     }
 
     /// The loss and the confusion matrix on unscaled data. Fails where their classes or features are others.

@@ -38,6 +38,7 @@ pub fn metrics(outcome: &Outcome, data: &Dataset, test: &Evaluation, options: &O
         },
         "parameters": outcome.model.parameter_count(),
         "interrupted": outcome.interrupted,
+        "diverged": outcome.diverged,
         "best_epoch": outcome.best_epoch,
         "history": history.collect::<Vec<_>>(),
         "test": evaluation(test, data.class_names()),

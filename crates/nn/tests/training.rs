@@ -208,6 +208,82 @@ fn checkpoints_that_are_no_models_are_refused() {
 }
 
 #[test]
+fn a_run_that_diverges_later_keeps_the_best_model_so_far() {
+    // Each step multiplies the weights by the learning rate, and their squares soon overflow.
+    let text =
+        "X[S, D]; t[S]: labels(C); W[C, D]\nZ = X @ W.T\nL = cross_entropy(Z, t) + sum(W * W) / 2";
+    let network = Network::read(text).expect("a network");
+    let data = exclusive_or(40);
+    let settings = Options {
+        batch: 40,
+        ..options(&[], Optimiser::Sgd, 1e12, 9)
+    };
+    let outcome = trained(&network, &data, &settings).expect("the first epoch is finite");
+    let (Some(best), Some(why)) = (outcome.best_epoch, &outcome.diverged) else {
+        panic!("{outcome:?}");
+    };
+    let epochs = outcome.history.len();
+    assert!(best <= epochs && epochs < 9, "{best} of {epochs}");
+    assert!(
+        why.contains(&format!("in epoch {}", epochs + 1)) && why.contains("usually helps"),
+        "{why}"
+    );
+    assert!(!outcome.interrupted);
+    assert!(
+        outcome
+            .model
+            .values()
+            .iter()
+            .flatten()
+            .all(|value| value.is_finite())
+    );
+    let short = Options { epochs, ..settings };
+    let short = trained(&network, &data, &short).expect("no more epochs");
+    assert_eq!(short.diverged, None);
+    assert_eq!(outcome.model.values(), short.model.values());
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_no_model_and_no_class() {
+    let data = exclusive_or(40);
+    let network = Network::mlp(1, "relu").expect("a network");
+    for validation in [0.0, 0.25] {
+        let settings = Options {
+            validation,
+            batch: 40,
+            ..options(&[4], Optimiser::Sgd, 1e39, 1)
+        };
+        let error = trained(&network, &data, &settings).expect_err("nothing finite is left");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("the parameter `") && text.contains("in epoch 1, with learning rate"),
+            "{text}"
+        );
+    }
+    let good = trained(&network, &data, &options(&[4], Optimiser::Sgd, 0.1, 1)).expect("it trains");
+    let mut checkpoint = good.model.checkpoint().expect("it has one");
+    for (wrong, refused) in [(f32::NAN, true), (1e38, true), (1.0, false)] {
+        let values = vec![wrong; 8];
+        checkpoint.insert("W2", &[2, 4], values).expect("it fits");
+        let model = Model::of(&checkpoint).expect("it is a model");
+        let mut features = data.features().to_vec();
+        features[2] = 1e30;
+        let features = dataset(features, data.labels().to_vec(), 2, 2);
+        let predicted = model.predict(features.features(), 1).map(|_| ());
+        let evaluated = model.evaluate(&features, 1).map(|_| ());
+        for result in [predicted, evaluated] {
+            let text = result.map_or_else(|error| error.to_string(), |()| "classes".to_owned());
+            let wanted = if refused {
+                "the scores of sample "
+            } else {
+                "classes"
+            };
+            assert!(text.starts_with(wanted), "{wrong}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_stopped_run_keeps_the_best_model_so_far() {
     let data = exclusive_or(100);
     let network = Network::mlp(1, "tanh").expect("a network");

@@ -16,7 +16,7 @@ use crate::arguments::{
 };
 use crate::asked::Asked;
 use crate::stop::{Status, Stop};
-use crate::{misuse, orientation, output, planning, training};
+use crate::{misuse, orientation, output, planning, source, training};
 
 /// Carries out a command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Status {
@@ -56,6 +56,10 @@ fn finished(result: Result<Status, Stop>, color: Color) -> Status {
 }
 
 fn derive(options: &Derive, color: Color) -> Result<Status, Stop> {
+    output::apart(
+        options.output.as_deref(),
+        source::file(&options.program.source),
+    )?;
     let asked = Asked::to_verify(&options.program)?;
     let detail = match options.detail {
         Detail::Headline => backprove::Detail::Headline,
@@ -116,8 +120,9 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
             .help("without it, every check draws its own random numbers; `--seed` changes them");
         return Err(Stop::refusal(diagnostic));
     }
-    let asked = Asked::to_verify(&options.program)?;
     let path = options.output.as_deref();
+    output::apart(path, source::file(&options.program.source))?;
+    let asked = Asked::to_verify(&options.program)?;
     if let Some(order) = options.order.beyond_gradient() {
         if !options.claims.is_empty() {
             let diagnostic =
@@ -159,6 +164,10 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
 }
 
 fn emit(options: &Emit) -> Result<Status, Stop> {
+    output::apart(
+        options.output.as_deref(),
+        source::file(&options.program.source),
+    )?;
     let asked = Asked::to_verify(&options.program)?;
     let style = codegen::Options::default();
     // Code is not printed before the derivative was found right.

@@ -87,6 +87,32 @@ pub fn write(path: Option<&Path>, text: &str) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Refuses to write to a file that is read: replacing it loses what the user typed. Both may be links.
+pub fn apart<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), Stop> {
+    let inputs: Vec<_> = inputs.into_iter().map(fs::canonicalize).collect();
+    for output in outputs {
+        // A file that does not exist yet is no input, and a device is not replaced.
+        let Ok(found) = fs::canonicalize(output) else {
+            continue;
+        };
+        let is_read = |input: &io::Result<_>| input.as_ref().is_ok_and(|input| *input == found);
+        if found.is_file() && inputs.iter().any(is_read) {
+            let message = format!(
+                "`{}` is read by this command, so the result is not written over it",
+                output.display()
+            );
+            let diagnostic = Diagnostic::error("output-is-input", message);
+            return Err(Stop::wrong(
+                diagnostic.help("name another file to write to"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn written(path: &Path, text: &str) -> Result<(), String> {
     let words = |error: io::Error| reason(&error);
     match fs::metadata(path) {

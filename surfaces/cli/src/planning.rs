@@ -4,6 +4,7 @@
 pub mod arguments;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use backprove::engine::{Real, Report};
 use backprove::nn::network::Network;
@@ -17,10 +18,15 @@ use crate::asked::Asked;
 use crate::command::print;
 use crate::stop::{Status, Stop};
 use crate::training::{stopped, threads};
-use crate::{effort, output};
+use crate::{effort, output, source};
 
 /// Prints a plan.
 pub fn plan(options: &Plan, color: Color) -> Result<Status, Stop> {
+    let outputs = options.output.iter().chain(&options.svg);
+    output::apart(
+        outputs.map(PathBuf::as_path),
+        options.source.as_deref().and_then(source::file),
+    )?;
     let (subject, sizes) = subject(options)?;
     let threads = threads(options.threads);
     let (found, measured) = match options.precision {

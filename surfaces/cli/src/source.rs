@@ -25,6 +25,14 @@ pub fn read(argument: &str, declarations: Option<&str>) -> Result<Source, Stop> 
     Ok(source)
 }
 
+/// The file that the argument SOURCE names, where there is one; standard input may be a file, too.
+pub fn file(argument: &str) -> Option<&Path> {
+    if argument == "-" {
+        return cfg!(unix).then(|| Path::new("/dev/stdin"));
+    }
+    is_path(argument).then(|| Path::new(argument))
+}
+
 /// Whether an argument is a path and never a text.
 pub fn is_path(argument: &str) -> bool {
     let end = Path::new(argument).extension();

@@ -76,6 +76,17 @@ impl Stop {
         }
     }
 
+    /// The same with a proposal, where there is none yet.
+    pub fn or_help(mut self, help: &str) -> Self {
+        if let Some(diagnostic) = self.diagnostics.pop() {
+            self.diagnostics.push(match diagnostic.help {
+                Some(_) => diagnostic,
+                None => diagnostic.help(help),
+            });
+        }
+        self
+    }
+
     /// The same where the text is right, but nothing can be done with it.
     pub fn refused(mut self) -> Self {
         self.status = Status::Refused;

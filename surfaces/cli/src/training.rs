@@ -6,7 +6,7 @@ mod progress;
 
 pub mod arguments;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -61,22 +61,43 @@ pub fn train(options: &Train, color: Color) -> Result<Status, Stop> {
                 .help("`backprove check` shows which, for the same program"),
         ));
     }
-    let folder = folder::make(options.out.as_deref(), options.overwrite)?;
+    let folder = folder::make(options.out.as_deref(), options.overwrite, network.text())?;
     let outcome = observed(&network, &training, &settings)?;
-    let test = outcome
-        .model
-        .evaluate(&test, settings.threads)
-        .map_err(|error| stopped(&error))?;
+    if outcome.best_epoch.is_none() && folder::in_the_way(&folder, network.text()).is_some() {
+        let message = format!(
+            "it was stopped within the first epoch, so `{}` keeps the run that it held",
+            folder.display()
+        );
+        return Err(Stop::refusal(Diagnostic::error(
+            "no-epoch-finished",
+            message,
+        )));
+    }
+    if let Some(why) = &outcome.diverged {
+        output::remark(&format!("warning: {why}\n{}", kept(&outcome)));
+    }
+    // The model comes first: nothing that fails from here on may lose it.
+    keep(&folder, &outcome, &training)?;
     let words = settings_in_words(options, &network, &settings);
-    write(
-        &folder,
-        &outcome,
-        &training,
-        &test,
-        &settings,
-        &words,
-        &verification,
-    )?;
+    let test = outcome.model.evaluate(&test, settings.threads);
+    let test = test
+        .map_err(|error| stopped(&error))
+        .and_then(|test| {
+            describe(
+                &folder,
+                &outcome,
+                &training,
+                &test,
+                &settings,
+                &words,
+                &verification,
+            )?;
+            Ok(test)
+        })
+        .map_err(|stop| {
+            let file = folder.join(FILE);
+            stop.or_help(&format!("the model itself is kept in `{}`", file.display()))
+        })?;
     let document = summary(&folder, &outcome, &training, &test, &settings);
     output::write(None, &output::text(&document, None, color))?;
     Ok(Status::Success)
@@ -84,6 +105,9 @@ pub fn train(options: &Train, color: Color) -> Result<Status, Stop> {
 
 /// Prints the class of each sample.
 pub fn predict(options: &Predict) -> Result<Status, Stop> {
+    let model = options.model.join(FILE);
+    let inputs = [&options.data, &options.model, &model];
+    output::apart(options.output.as_deref(), inputs.map(PathBuf::as_path))?;
     let model = Model::load(&options.model).map_err(|error| stopped(&error))?;
     let features = data::load_features(
         &options.data,
@@ -184,16 +208,8 @@ fn observed(network: &Network, training: &Dataset, settings: &Options) -> Result
     outcome.map_err(|error| stopped(&error))
 }
 
-/// Writes the files of a run.
-fn write(
-    folder: &Path,
-    outcome: &Outcome,
-    training: &Dataset,
-    test: &Evaluation,
-    settings: &Options,
-    words: &[training::Setting],
-    verification: &Verification,
-) -> Result<(), Stop> {
+/// Writes the model of a run. What described the model before it goes, so that no report stands beside another model.
+fn keep(folder: &Path, outcome: &Outcome, training: &Dataset) -> Result<(), Stop> {
     let mut checkpoint = outcome
         .model
         .checkpoint()
@@ -202,18 +218,31 @@ fn write(
     if let Some(attribution) = &training.about().attribution {
         checkpoint.set_text("data_source", attribution);
     }
-    let report = training::report(outcome, training, test, words, verification);
-    let report = html::print(&report.map_err(|error| stopped(&error))?);
-    let metrics = record::metrics(outcome, training, test, settings);
-    let timing = record::timing(&outcome.timing, settings.threads);
-    folder::write(folder, "model.bp", outcome.model.network().text())?;
-    folder::write(folder, "metrics.json", &format!("{metrics:#}\n"))?;
-    folder::write(folder, "timing.json", &format!("{timing:#}\n"))?;
-    folder::write(folder, "report.html", &report)?;
-    // The model comes last: a folder that holds one is a finished run.
     checkpoint
         .save(&folder.join(FILE))
-        .map_err(|error| stopped(&error))
+        .map_err(|error| stopped(&error))?;
+    folder::clear(folder);
+    Ok(())
+}
+
+/// Writes what describes a run, the largest file last.
+fn describe(
+    folder: &Path,
+    outcome: &Outcome,
+    training: &Dataset,
+    test: &Evaluation,
+    settings: &Options,
+    words: &[training::Setting],
+    verification: &Verification,
+) -> Result<(), Stop> {
+    folder::write(folder, folder::PROGRAM, outcome.model.network().text())?;
+    let metrics = record::metrics(outcome, training, test, settings);
+    let timing = record::timing(&outcome.timing, settings.threads);
+    folder::write(folder, folder::METRICS, &format!("{metrics:#}\n"))?;
+    folder::write(folder, folder::TIMING, &format!("{timing:#}\n"))?;
+    let report = training::report(outcome, training, test, words, verification);
+    let report = html::print(&report.map_err(|error| stopped(&error))?);
+    folder::write(folder, folder::REPORT, &report)
 }
 
 fn settings_in_words(
@@ -248,6 +277,13 @@ fn settings_in_words(
     words
 }
 
+/// Which epoch was kept of a run that did not go through all.
+fn kept(outcome: &Outcome) -> String {
+    let epoch = outcome.best_epoch.unwrap_or_default();
+    let finished = outcome.history.len();
+    format!("It was stopped after {finished} epochs; epoch {epoch} is kept.")
+}
+
 /// What is printed at the end of a run.
 fn summary(
     folder: &Path,
@@ -256,17 +292,13 @@ fn summary(
     test: &Evaluation,
     settings: &Options,
 ) -> Document {
-    let kept = match (outcome.best_epoch, outcome.interrupted) {
+    let kept = match (outcome.best_epoch, &outcome.diverged) {
         (None, _) => {
             "It was stopped within the first epoch; the model is kept as it stood.".to_owned()
         }
-        (Some(epoch), true) => {
-            format!(
-                "It was stopped after {} epochs; epoch {epoch} is kept.",
-                outcome.history.len()
-            )
-        }
-        (Some(epoch), false) => format!("Epoch {epoch} of {} is kept.", settings.epochs),
+        (Some(_), Some(why)) => format!("It ended early: {why}. {}", kept(outcome)),
+        (Some(_), None) if outcome.interrupted => kept(outcome),
+        (Some(epoch), None) => format!("Epoch {epoch} of {} is kept.", settings.epochs),
     };
     let mut document = Document::new(format!("Training on {}", training.name()));
     document.push(Block::paragraph(format!(

@@ -13,6 +13,19 @@ use crate::evaluation::{Evaluator, best};
 use crate::model::Model;
 use crate::optim::Step;
 
+/// How a run ended.
+pub(super) enum End {
+    /// All epochs were gone through.
+    Complete,
+    /// It was asked to stop.
+    Stopped,
+    /// Numbers stopped being finite, as this sentence says.
+    Diverged(String),
+}
+
+/// A part of an epoch, or how the run ended in it.
+type Passed<T> = Result<T, End>;
+
 /// A training run between two steps.
 pub(super) struct Loop<'a> {
     /// The samples as they came, and how they are scaled on their way into a plan: a scaled copy of all would take longer.
@@ -127,22 +140,28 @@ impl<'a> Loop<'a> {
         })
     }
 
-    /// Runs all epochs, and says whether it was stopped before the end.
+    /// Runs all epochs, and says how it ended. The parameters are kept only where they and the losses are finite.
     pub(super) fn run(
         &mut self,
         observe: &mut dyn FnMut(Event<'_>),
         stop: &AtomicBool,
-    ) -> Result<bool, Error> {
+    ) -> Result<End, Error> {
         let mut order = BatchOrder::new(self.training.len(), self.batch, self.options.seed)?;
         for epoch in 1..=self.options.epochs {
             order.shuffle(epoch as u32 - 1);
-            let Some(training) = self.epoch(epoch, &order, observe, stop)? else {
-                if self.best.is_none() {
-                    self.keep()?;
+            let training = match self.epoch(epoch, &order, observe, stop)? {
+                Ok(training) => training,
+                Err(end) => {
+                    if matches!(end, End::Stopped) && self.best.is_none() {
+                        self.keep()?;
+                    }
+                    return Ok(end);
                 }
-                return Ok(true);
             };
-            let validation = self.validate()?;
+            let validation = match self.validate(epoch)? {
+                Ok(validation) => validation,
+                Err(end) => return Ok(end),
+            };
             let result = Epoch {
                 training,
                 validation,
@@ -166,7 +185,7 @@ impl<'a> Loop<'a> {
                 best: better,
             });
         }
-        Ok(false)
+        Ok(End::Complete)
     }
 
     /// The history, the best epoch, the timing and the best parameters.
@@ -175,25 +194,25 @@ impl<'a> Loop<'a> {
         (self.history, best, self.timing, self.values)
     }
 
-    /// One epoch; nothing where it was stopped.
+    /// The steps of one epoch.
     fn epoch(
         &mut self,
         epoch: usize,
         order: &BatchOrder,
         observe: &mut dyn FnMut(Event<'_>),
         stop: &AtomicBool,
-    ) -> Result<Option<Measure>, Error> {
+    ) -> Result<Passed<Measure>, Error> {
         let (mut loss, mut right, mut done) = (0.0, 0, 0);
         for samples in order.batches() {
             if stop.load(Ordering::Relaxed) {
-                return Ok(None);
+                return Ok(Err(End::Stopped));
             }
             let start = Instant::now();
             let (batch_loss, batch_right) = self.step(samples)?;
             self.timing.steps += start.elapsed().as_secs_f64();
             self.timing.samples += samples.len() as u64;
             if !batch_loss.is_finite() {
-                return Err(self.diverged(epoch, batch_loss));
+                return Ok(Err(self.diverged("loss", batch_loss, epoch)));
             }
             loss += batch_loss * samples.len() as f64;
             right += batch_right;
@@ -204,7 +223,7 @@ impl<'a> Loop<'a> {
                 loss: batch_loss,
             });
         }
-        Ok(Some(Measure {
+        Ok(Ok(Measure {
             loss: loss / done as f64,
             accuracy: right as f64 / done as f64,
         }))
@@ -244,26 +263,43 @@ impl<'a> Loop<'a> {
         Ok((loss, right))
     }
 
-    fn validate(&mut self) -> Result<Option<Measure>, Error> {
+    /// What the parameters make of the validation part, where there is one. The last step of an epoch may have left
+    /// parameters that no loss has seen yet.
+    fn validate(&mut self, epoch: usize) -> Result<Passed<Option<Measure>>, Error> {
+        for name in &self.names.parameters {
+            let wild = self.full.get(name)?.iter().find(|value| !value.is_finite());
+            if let Some(value) = wild {
+                let what = format!("parameter `{name}`");
+                return Ok(Err(self.diverged(&what, f64::from(*value), epoch)));
+            }
+        }
         let Some(validation) = &mut self.validation else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         for (place, name) in self.names.parameters.iter().enumerate() {
             validation.evaluator.set_one(place, self.full.get(name)?)?;
         }
         let (features, labels) = (validation.data.features(), validation.data.labels());
         let predicted = &mut validation.predicted;
-        let loss = validation
+        let found = validation
             .evaluator
             .run(features, Some(labels), predicted)?;
+        if !found.loss.is_finite() {
+            let what = "loss of the validation part";
+            return Ok(Err(self.diverged(what, found.loss, epoch)));
+        }
+        if found.undecided.is_some() {
+            let what = "highest score of a validation sample";
+            return Ok(Err(self.diverged(what, f64::NAN, epoch)));
+        }
         let pairs = predicted.iter().zip(labels);
         let right = pairs
             .filter(|(predicted, label)| predicted == label)
             .count();
-        Ok(Some(Measure {
-            loss,
+        Ok(Ok(Some(Measure {
+            loss: found.loss,
             accuracy: right as f64 / labels.len() as f64,
-        }))
+        })))
     }
 
     /// Copies the parameters as they are now.
@@ -274,12 +310,12 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    fn diverged(&self, epoch: usize, loss: f64) -> Error {
+    fn diverged(&self, what: &str, value: f64, epoch: usize) -> End {
         let rate = self.options.learning_rate;
         // In single precision a tenth is printed with few digits.
         let smaller = (rate / 10.0) as f32;
-        Error::argument(format!(
-            "the loss became {loss} in epoch {epoch}, with learning rate {rate}; a smaller one, such as {smaller}, usually helps"
+        End::Diverged(format!(
+            "the {what} became {value} in epoch {epoch}, with learning rate {rate}; a smaller one, such as {smaller}, usually helps"
         ))
     }
 }

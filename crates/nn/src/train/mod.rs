@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::network::Network;
 use crate::optim::Step;
 use crate::parameters::first_values;
-use loops::Loop;
+use loops::{End, Loop};
 
 /// What a trained network came from.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Outcome {
     pub best_epoch: Option<usize>,
     /// Whether it was stopped before the last epoch.
     pub interrupted: bool,
+    /// Why it ended before the last epoch where numbers stopped being finite: what became of which number, and a proposal.
+    pub diverged: Option<String>,
     /// The program of a step and the derivation behind it.
     pub step: Step,
     /// How many samples were learned from.
@@ -108,7 +110,8 @@ pub enum Event<'a> {
 /// the training part. The same options give the same bytes on any number of threads.
 ///
 /// `observe` is told what happens. Once `stop` is set, training ends before the next step and the best model so far is
-/// kept. Fails where options, network and data do not fit, and where the loss stops being finite.
+/// kept; so it is where the loss or a parameter stops being finite in a later epoch, see [`Outcome::diverged`]. Fails
+/// where that happens in the first epoch, and where options, network and data do not fit.
 ///
 /// ```
 /// use std::sync::atomic::AtomicBool;
@@ -160,8 +163,14 @@ pub fn train(
     };
     let mut epochs = Loop::new(&model, &step, &training, validation.as_ref(), options)?;
     let preparation = start.elapsed().as_secs_f64();
-    let interrupted = epochs.run(observe, stop)?;
+    let end = epochs.run(observe, stop)?;
     let (history, best_epoch, mut timing, best) = epochs.finish();
+    let interrupted = matches!(end, End::Stopped);
+    let diverged = match end {
+        End::Diverged(why) if best_epoch.is_none() => return Err(Error::argument(why)),
+        End::Diverged(why) => Some(why),
+        End::Complete | End::Stopped => None,
+    };
     model.values = best;
     timing.preparation = preparation;
     timing.total = start.elapsed().as_secs_f64();
@@ -170,6 +179,7 @@ pub fn train(
         history,
         best_epoch,
         interrupted,
+        diverged,
         step,
         training_samples: training.len(),
         validation_samples: validation.map_or(0, |part| part.len()),

@@ -11,24 +11,50 @@ use super::stopped;
 use crate::source::reason;
 use crate::stop::Stop;
 
+/// The file of the program that was trained.
+pub const PROGRAM: &str = "model.bp";
+/// The file of the settings, the history and the test.
+pub const METRICS: &str = "metrics.json";
+/// The file of what depends on the clock.
+pub const TIMING: &str = "timing.json";
+/// The file of the report.
+pub const REPORT: &str = "report.html";
+
 /// The folder where none is named.
 const USUAL: &str = "backprove-run";
 
 /// More runs than this are not counted.
 const MOST: usize = 10_000;
 
+/// The first file that a run of `program` would destroy. The program itself may lie there: it stays the same.
+pub fn in_the_way(folder: &Path, program: &str) -> Option<&'static str> {
+    let is_program = |file: &Path| fs::read(file).is_ok_and(|text| text == program.as_bytes());
+    [FILE, METRICS, TIMING, REPORT, PROGRAM]
+        .into_iter()
+        .find(|name| {
+            let file = folder.join(name);
+            file.exists() && !(*name == PROGRAM && is_program(&file))
+        })
+}
+
 /// Makes the folder to write to. Without a wish, the first that holds no run.
-pub fn make(wish: Option<&Path>, overwrite: bool) -> Result<PathBuf, Stop> {
-    let holds_run = |folder: &Path| folder.join(FILE).exists();
+pub fn make(wish: Option<&Path>, overwrite: bool, program: &str) -> Result<PathBuf, Stop> {
+    let holds_run = |folder: &Path| in_the_way(folder, program).is_some();
     let folder = match wish {
-        Some(folder) if holds_run(folder) && !overwrite => {
-            let message = format!("`{}` holds a finished run", folder.display());
-            return Err(Stop::wrong(
-                Diagnostic::error("finished-run", message)
-                    .help("name another folder, or add `--overwrite`"),
-            ));
-        }
-        Some(folder) => folder.to_owned(),
+        Some(folder) => match in_the_way(folder, program) {
+            Some(name) if !overwrite => {
+                let shown = folder.display();
+                let message = match name {
+                    FILE => format!("`{shown}` holds a finished run"),
+                    _ => format!("`{shown}` holds a file `{name}`, which a run would write over"),
+                };
+                return Err(Stop::wrong(
+                    Diagnostic::error("finished-run", message)
+                        .help("name another folder, or add `--overwrite`"),
+                ));
+            }
+            _ => folder.to_owned(),
+        },
         None => (1..MOST)
             .map(|number| match number {
                 1 => PathBuf::from(USUAL),
@@ -47,6 +73,14 @@ pub fn make(wish: Option<&Path>, overwrite: bool) -> Result<PathBuf, Stop> {
         Stop::wrong(Diagnostic::error("unwritable-folder", message))
     })?;
     Ok(folder)
+}
+
+/// Takes away what described another model than the one that the folder now holds.
+pub fn clear(folder: &Path) {
+    for name in [METRICS, TIMING, REPORT] {
+        // Each of them is about to be written, which says what is wrong with it.
+        let _ = fs::remove_file(folder.join(name));
+    }
 }
 
 /// Writes one file of the run.

@@ -187,3 +187,48 @@ fn the_same_words_give_the_same_bytes() {
         );
     }
 }
+
+#[test]
+fn a_result_is_not_written_over_what_it_is_made_of() {
+    let folder = folder();
+    let before = fs::read(folder.path().join("linear.bp")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("linear.bp", folder.path().join("link.bp")).unwrap();
+    for line in [
+        &["derive", "linear.bp", "-o", "linear.bp"][..],
+        &["derive", "linear.bp", "-o", "./models/../linear.bp"],
+        &["check", "linear.bp", "--output", "linear.bp"],
+        &["emit", "numpy", "linear.bp", "-o", "linear.bp"],
+        &[
+            "plan",
+            "linear.bp",
+            "--sizes",
+            "S=2,M=3,N=4",
+            "-o",
+            "linear.bp",
+        ],
+        &[
+            "plan",
+            "linear.bp",
+            "--sizes",
+            "S=2,M=3,N=4",
+            "--svg",
+            "linear.bp",
+        ],
+        #[cfg(unix)]
+        &["derive", "link.bp", "-o", "linear.bp"],
+        #[cfg(unix)]
+        &["derive", "linear.bp", "-o", "link.bp"],
+        &["predict", "models", "notes.txt", "-o", "notes.txt"],
+    ] {
+        let told = [
+            "error[output-is-input]",
+            "is read by this command",
+            "name another file",
+        ];
+        hold(line, &run(folder.path(), line), 2, &[], &told);
+    }
+    assert_eq!(fs::read(folder.path().join("linear.bp")).unwrap(), before);
+    let line = ["derive", "linear.bp", "-o", "notes.txt"];
+    hold(&line, &run(folder.path(), &line), 0, &[], &[]);
+}

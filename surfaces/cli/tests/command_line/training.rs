@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::running::{hold, run};
+use crate::running::{command, hold, run};
 
 /// A small run on the built-in digits.
 const SMALL: [&str; 9] = [
@@ -177,4 +177,128 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
         hold(line, &run_of(line), 2, &[], &[words]);
     }
     assert!(!at("wild").join("model.safetensors").exists());
+}
+
+#[test]
+fn a_report_that_cannot_be_written_does_not_lose_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (out, name) in [("first", "report.html"), ("second", "metrics.json")] {
+        // A folder of that name stands for a full disk: the file cannot be written.
+        fs::create_dir_all(at(out).join(name)).unwrap();
+        let line = small(&["--out", out, "--overwrite"]);
+        let told = format!("the model itself is kept in `{out}/model.safetensors`");
+        let stopped = run(folder.path(), &line);
+        hold(&line, &stopped, 2, &[], &[name, "cannot write", &told]);
+        assert!(!read(&at(out), "model.safetensors").is_empty());
+        assert!(!read(&at(out), "model.bp").is_empty());
+    }
+    assert!(!read(&at("first"), "metrics.json").is_empty());
+}
+
+#[test]
+fn files_of_a_user_are_not_written_over_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("model.bp"), "# mine\n").unwrap();
+    let line = small(&["--out", "."]);
+    let refused = run(folder.path(), &line);
+    let told = "`.` holds a file `model.bp`, which a run would write over";
+    hold(&line, &refused, 2, &[], &[told, "--overwrite"]);
+    assert_eq!(read(folder.path(), "model.bp"), b"# mine\n");
+}
+
+#[test]
+fn a_run_that_diverges_keeps_its_best_model_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let program =
+        "X[S, D]; t[S]: labels(C); W[C, D]\nZ = X @ W.T\nL = cross_entropy(Z, t) + sum(W * W) / 2";
+    let line = [
+        "train",
+        program,
+        "--optimizer",
+        "sgd",
+        "--lr",
+        "1e12",
+        "--batch",
+        "2000",
+        "--epochs",
+        "9",
+    ];
+    let trained = run(folder.path(), &line);
+    assert_eq!(trained.status, 0, "{}", trained.errors);
+    for words in ["warning: the loss", "usually helps", "epoch 1 is kept"] {
+        assert!(
+            trained.errors.contains(words),
+            "{words}\n{}",
+            trained.errors
+        );
+    }
+    assert!(
+        trained.output.contains("It ended early: the loss"),
+        "{}",
+        trained.output
+    );
+    let run_folder = folder.path().join("backprove-run");
+    assert!(!read(&run_folder, "model.safetensors").is_empty());
+    for name in ["metrics.json", "report.html"] {
+        let text = String::from_utf8(read(&run_folder, name)).unwrap();
+        assert!(text.contains("usually helps"), "{name}");
+    }
+}
+
+/// Waits until the process catches an interrupt, which it does just before it trains.
+#[cfg(target_os = "linux")]
+fn catches_interrupts(process: u32) -> bool {
+    let caught = |line: &str| {
+        let mask = u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok()?;
+        Some(mask & 2 != 0)
+    };
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().find_map(caught).unwrap_or_default()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_within_the_first_epoch_keeps_the_model_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = run(folder.path(), &small(&["--out", "kept"]));
+    assert_eq!(first.status, 0, "{}", first.errors);
+    let names = [
+        "model.safetensors",
+        "model.bp",
+        "metrics.json",
+        "report.html",
+    ];
+    let files = || names.map(|name| read(&folder.path().join("kept"), name));
+    let before = files();
+    let line = [
+        "train",
+        "--hidden",
+        "1024,1024",
+        "--batch",
+        "1",
+        "--out",
+        "kept",
+        "--overwrite",
+    ];
+    let mut child = command(folder.path(), &line).spawn().unwrap();
+    while !catches_interrupts(child.id()) && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let process = child.id().to_string();
+    let mut interrupt = std::process::Command::new("kill");
+    assert!(
+        interrupt
+            .args(["-INT", &process])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = child.wait_with_output().unwrap();
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{errors}");
+    let told = "stopped within the first epoch, so `kept` keeps the run that it held";
+    assert!(errors.contains(told), "{errors}");
+    assert!(before == files());
 }
