@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use backprove_syntax::Diagnostic;
+
 /// What went wrong with a file, a data set or an argument.
 ///
 /// The text names the file, the place in it (a byte offset, or a line and a column), what was
@@ -29,6 +31,8 @@ enum Kind {
     },
     /// The parts of a file do not fit each other.
     Model { file: PathBuf, message: String },
+    /// A program cannot be trained, and where in its text that is decided.
+    Program { line: usize, diagnostic: Diagnostic },
     /// An argument does not fit the data.
     Argument(String),
 }
@@ -77,6 +81,15 @@ impl Error {
         }))
     }
 
+    /// What is wrong with a program, at the main place of `diagnostic` in `text`.
+    pub(crate) fn program(text: &str, diagnostic: Diagnostic) -> Self {
+        let place = diagnostic.labels.first();
+        let place = place.map_or(0, |label| label.span.start);
+        let before = text.get(..place).unwrap_or(text);
+        let line = 1 + before.matches('\n').count();
+        Self(Box::new(Kind::Program { line, diagnostic }))
+    }
+
     pub(crate) fn argument(message: impl Into<String>) -> Self {
         Self(Box::new(Kind::Argument(message.into())))
     }
@@ -87,7 +100,15 @@ impl Error {
             Kind::Io { file, .. } | Kind::Content { file, .. } | Kind::Model { file, .. } => {
                 Some(file)
             }
-            Kind::Argument(_) => None,
+            Kind::Program { .. } | Kind::Argument(_) => None,
+        }
+    }
+
+    /// The diagnostic with its places in the program's text, where the error is about one.
+    pub fn diagnostic(&self) -> Option<&Diagnostic> {
+        match &*self.0 {
+            Kind::Program { diagnostic, .. } => Some(diagnostic),
+            _ => None,
         }
     }
 }
@@ -116,6 +137,13 @@ impl fmt::Display for Error {
                 write!(f, ": expected {expected}, found {found}")
             }
             Kind::Model { file, message } => write!(f, "{}: {message}", file.display()),
+            Kind::Program { line, diagnostic } => {
+                write!(f, "line {line}: {}", diagnostic.message)?;
+                match &diagnostic.help {
+                    Some(help) => write!(f, "; {}", help.message),
+                    None => Ok(()),
+                }
+            }
             Kind::Argument(message) => f.write_str(message),
         }
     }

@@ -7,6 +7,8 @@ use backprove_calculus::{Dim, Fact, Program, Tensor, elaborate_text};
 use crate::Error;
 use crate::module::mlp;
 
+mod facts;
+
 /// The extents of a program's symbolic sizes.
 pub type Sizes = HashMap<String, usize>;
 
@@ -15,7 +17,7 @@ pub type Sizes = HashMap<String, usize>;
 /// The parts are told from the declarations. The labels are the input with the fact `labels(C)`; the features the input
 /// that shares their axis of samples; all other inputs are parameters. The last definition, a scalar, is the
 /// loss; the scores are the last definition of shape samples × classes that does not depend on the labels, and
-/// the class with the highest score is the predicted one.
+/// the class with the highest score is the predicted one. A parameter has no facts: no step would keep them.
 ///
 /// ```
 /// use backprove_nn::network::Network;
@@ -68,6 +70,9 @@ impl Network {
         };
         let features = features_of(&program, &labels)?;
         let parameters = parameters_of(&program, &labels, &features)?;
+        for parameter in &parameters {
+            facts::check(text, parameter)?;
+        }
         let loss = match program.output() {
             Some(output) if output.target.rank() == 0 => output.target.name().to_owned(),
             Some(output) => {
@@ -233,18 +238,10 @@ impl Network {
 /// Reads a text of the language; what is wrong with it becomes one error that names the line.
 pub(crate) fn read(text: &str) -> Result<Program, Error> {
     let elaborated = elaborate_text(text);
-    let Some(first) = elaborated.diagnostics.first() else {
-        return Ok(elaborated.program);
-    };
-    let place = first.labels.first().map_or(0, |label| label.span.start);
-    let before = text.get(..place).unwrap_or(text);
-    let line = 1 + before.matches('\n').count();
-    let help = first.help.as_ref();
-    let help = help.map_or_else(String::new, |help| format!("; {}", help.message));
-    Err(Error::argument(format!(
-        "line {line}: {}{help}",
-        first.message
-    )))
+    match elaborated.diagnostics.into_iter().next() {
+        None => Ok(elaborated.program),
+        Some(first) => Err(Error::program(text, first)),
+    }
 }
 
 /// The elements of a tensor of these extents; nothing where a size is open.

@@ -3,7 +3,7 @@
 
 use backprove_calculus::functions::Function;
 use backprove_calculus::reference::{Array, Environment, Sizes as Extents, evaluate};
-use backprove_calculus::{Callee, Expr, Fact, FunctionName, Node, Program, Tensor};
+use backprove_calculus::{Callee, Expr, FunctionName, Node, Program, Tensor};
 
 use crate::Error;
 use crate::init::{Distribution, Fan, Initialiser, Scheme, gain};
@@ -13,7 +13,7 @@ use crate::network::{Network, Sizes, shape_of};
 ///
 /// Weights, that is tensors of two axes or more, are drawn from the normal distribution: with Kaiming's
 /// deviation, or with Xavier's where all of the network's activations are bounded. The gain makes up for the
-/// activation that feeds the weight. Other parameters begin at 0, or at 1 where they are declared `positive`.
+/// activation that feeds the weight. Other parameters begin at 0.
 pub fn first_values(network: &Network, sizes: &Sizes, seed: u64) -> Result<Vec<Vec<f32>>, Error> {
     let program = network.program();
     let feeding: Vec<_> = network
@@ -32,13 +32,8 @@ pub fn first_values(network: &Network, sizes: &Sizes, seed: u64) -> Result<Vec<V
     let mut values = Vec::new();
     for (tensor, activation) in network.parameters().iter().zip(&feeding) {
         let shape = shape_of(tensor, sizes)?;
-        let first = if tensor.facts().contains(&Fact::Positive) {
-            1.0
-        } else {
-            0.0
-        };
-        let mut tensor_values = vec![first; shape.iter().product()];
-        if tensor.rank() >= 2 && first == 0.0 {
+        let mut tensor_values = vec![0.0; shape.iter().product()];
+        if tensor.rank() >= 2 {
             let gain = activation.map_or(Ok(1.0), |function| gain(|x| value(function, x)))?;
             initialiser.fill(
                 scheme,

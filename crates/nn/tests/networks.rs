@@ -19,7 +19,7 @@ use made::dataset;
 #[test]
 fn roles_are_read_from_declarations() {
     let network = Network::read(
-        "w[]: positive; images[B, 4, 4]; truth[B]: labels(3); K[3, 4, 4]
+        "w[]; images[B, 4, 4]; truth[B]: labels(3); K[3, 4, 4]
 Q[n, k] = w * sum[i, j](images[n, i, j] * K[k, i, j])
 P = softmax(Q, axis=1)
 loss = -mean[n](log(P[n, truth[n]])) + 0.01 * sum(K * K)",
@@ -30,7 +30,7 @@ loss = -mean[n](log(P[n, truth[n]])) + 0.01 * sum(K * K)",
     assert_eq!((network.scores(), network.loss()), ("P", "loss"));
     let sizes = network.sizes(&[4, 4], 3, &[]).expect("they fit");
     let values = first_values(&network, &sizes, 1).expect("they exist");
-    assert_eq!(values[0], [1.0]);
+    assert_eq!(values[0], [0.0]);
     assert!(values[1].iter().all(|value| *value != 0.0));
     assert_eq!(
         network
@@ -89,6 +89,45 @@ fn programs_without_a_part_are_refused() {
         "{error}"
     );
     assert!(mlp(1, "log").is_err() && mlp(1, "where").is_err());
+}
+
+#[test]
+fn facts_that_no_step_keeps_are_refused_on_parameters() {
+    let text = |declared: &str, used: &str| {
+        format!(
+            "X[S, D]; t[S]: labels(C)\nA{declared}; V[D, C]\nZ = X @ {used} @ V\nL = cross_entropy(Z, t)"
+        )
+    };
+    for (fact, instead) in [
+        ("symmetric", "(A + A.T) / 2"),
+        ("spd", "(A @ A.T + 0.001 * eye(D))"),
+        ("diagonal", "diag(A)"),
+        ("orthogonal", "(inv(eye(D) + A - A.T) @ (eye(D) - A + A.T))"),
+        ("lower", "tril(A)"),
+        ("positive", "exp(A)"),
+        ("unit", "sigmoid(A)"),
+        ("signs", "tanh(A)"),
+        ("probability", "softmax(A, axis=1)"),
+        ("onehot", "softmax(A, axis=1)"),
+    ] {
+        let error = Network::read(&text(&format!("[D, D]: {fact}"), "A")).expect_err(fact);
+        let declared = if fact == "diagonal" { "[D]" } else { "[D, D]" };
+        let message = error.to_string();
+        assert!(
+            message.starts_with("line 2: the parameter `A` is declared "),
+            "{message}"
+        );
+        let help = format!("declare `A{declared}`, and write `{instead}` for `A`");
+        assert!(message.contains(&help), "{message}");
+        let diagnostic = error.diagnostic().expect("it is about the program");
+        assert_eq!(diagnostic.labels[0].span.start, 25, "{fact}");
+        // What is proposed is a network.
+        let proposed = text(declared, &format!("({instead})"));
+        let network = Network::read(&proposed).expect(&proposed);
+        Step::new(&network, Optimiser::Sgd, 0.1).expect(&proposed);
+    }
+    let whole = text("[D, D]: invertible, small", "A").replace("X[S, D]", "X[S, D]: unit");
+    Network::read(&whole).expect("facts on data, and facts that no derivation relies on");
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Asked {
         derivative.map_err(|diagnosed| self.stopped(diagnosed))
     }
 
+    /// What the user typed.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// A diagnosed text in terms of what the user typed.
     pub fn stopped(&self, diagnosed: Diagnosed) -> Stop {
         about(diagnosed, &self.source)

@@ -17,7 +17,7 @@ use crate::arguments::{Color, Program};
 use crate::asked::Asked;
 use crate::command::print;
 use crate::stop::{Status, Stop};
-use crate::training::{stopped, threads};
+use crate::training::{about, stopped, threads};
 use crate::{effort, output, source};
 
 /// Prints a plan.
@@ -77,7 +77,10 @@ fn subject(options: &Plan) -> Result<(Subject, HashMap<String, usize>), Stop> {
     } else if let Some(optimizer) = options.optimizer {
         let program = asked.problem.program().clone();
         let network = Network::of(asked.problem.source(), program);
-        step(&network.map_err(|error| stopped(&error))?, optimizer.into())?
+        step(
+            &network.map_err(|error| about(&error, asked.source()))?,
+            optimizer.into(),
+        )?
     } else if let Some(order) = options.order.beyond_gradient() {
         Subject::derivative(&asked.derivative(order)?)
     } else {

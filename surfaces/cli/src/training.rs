@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use backprove::diagnostics::Source;
 use backprove::nn::data::{self, Dataset, digits, stratified_split};
 use backprove::nn::evaluation::Evaluation;
 use backprove::nn::model::{FILE, Model};
@@ -177,10 +178,10 @@ fn network(options: &Train) -> Result<(Network, Vec<usize>), Stop> {
     };
     let source = source::read(model, None)?;
     let problem = Problem::read(source.text())
-        .map_err(|diagnosed| Stop::diagnosed(diagnosed.diagnostics, source))?;
+        .map_err(|diagnosed| Stop::diagnosed(diagnosed.diagnostics, source.clone()))?;
     let network = Network::of(problem.source(), problem.program().clone());
     let Hidden(hidden) = hidden.unwrap_or_default();
-    Ok((network.map_err(|error| stopped(&error))?, hidden))
+    Ok((network.map_err(|error| about(&error, &source))?, hidden))
 }
 
 /// Trains while the user watches; Ctrl-C ends it in good order, and a second one at once.
@@ -348,6 +349,14 @@ fn reading(label: Option<&str>, model: Option<&Model>) -> data::Options {
 pub fn threads(wish: Option<usize>) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     wish.unwrap_or_else(cores)
+}
+
+/// What the library refused about a program, drawn in its text where the place is known.
+pub fn about(error: &backprove::nn::Error, source: &Source) -> Stop {
+    error.diagnostic().map_or_else(
+        || stopped(error),
+        |diagnostic| Stop::diagnosed(vec![diagnostic.clone()], source.clone()),
+    )
 }
 
 /// What the library refused, as a diagnostic.

@@ -302,3 +302,31 @@ fn an_interrupt_within_the_first_epoch_keeps_the_model_that_is_there() {
     assert!(errors.contains(told), "{errors}");
     assert!(before == files());
 }
+
+#[test]
+fn a_fact_that_training_would_lose_is_refused_where_it_is_declared() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = "X[S,D]; t[S]: labels(C); A[D,D]: symmetric; V[D,C]; Z = X @ A @ V; \
+        L = cross_entropy(Z, t) + 0.1*trace(A @ A)";
+    let told = [
+        "error[fact-not-trained]",
+        "`A` is declared symmetric",
+        "A[D,D]: symmetric;",
+        "trained as a plain tensor",
+        "declare `A[D, D]`, and write `(A + A.T) / 2` for `A`",
+    ];
+    for line in [
+        &["train", program][..],
+        &[
+            "plan",
+            program,
+            "--optimizer",
+            "sgd",
+            "--sizes",
+            "S=2,D=3,C=4",
+        ],
+    ] {
+        hold(line, &run(folder.path(), line), 2, &[], &told);
+    }
+    assert!(!folder.path().join("backprove-run").exists());
+}
