@@ -46,7 +46,9 @@ pub fn derivation(gradient: &Gradient, verification: &Verification, detail: Deta
             .blocks
             .extend(section(gradient, derivation, check, detail, &names));
     }
-    document.blocks.extend(results(gradient, &names));
+    document
+        .blocks
+        .extend(results(gradient, verification, &names));
     document.push(Block::Note(certified(verification)));
     document
 }
@@ -257,6 +259,19 @@ fn definition(equation: &Definition, names: &Names) -> Vec<Equation> {
     }
 }
 
+/// What an equation reads that depends on a variable, but for the variable itself.
+fn varying(gradient: &Gradient, variable: &Tensor, equation: &Definition) -> Vec<String> {
+    let mut depend = vec![variable];
+    for other in &gradient.forward.equations {
+        if depend.iter().any(|tensor| other.body.mentions(tensor)) {
+            depend.push(&other.target);
+        }
+    }
+    let read = depend[1..].iter();
+    let read = read.filter(|tensor| equation.body.mentions(tensor));
+    read.map(|tensor| tensor.name().to_owned()).collect()
+}
+
 fn section(
     gradient: &Gradient,
     derivation: &Derivation,
@@ -267,14 +282,11 @@ fn section(
     let mut letters = Letters::default();
     letters.reserve(&derivation.indices);
     if derivation.contributions.len() > 1 {
-        // Where the loss depends on the variable in several ways, a direct derivative of the loss is
-        // one that holds the others fixed.
-        let users = derivation
-            .contributions
-            .iter()
-            .map(|user| user.equation.target.name());
-        let others = users.filter(|name| *name != gradient.loss);
-        letters.hold(others.map(str::to_owned));
+        // What depends on the variable through others as well is differentiated with those fixed.
+        for user in &derivation.contributions {
+            let fixed = varying(gradient, &derivation.variable, &user.equation);
+            letters.hold(user.equation.target.name(), fixed);
+        }
     }
     let asked = gradient.wrt.contains(&derivation.variable);
     let heading =
@@ -530,7 +542,7 @@ fn collected(gradient: &Gradient, derivation: &Derivation, tree: &Expression) ->
     })
 }
 
-fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
+fn results(gradient: &Gradient, verification: &Verification, names: &Names) -> Vec<Block> {
     let mut lines = Vec::new();
     let mut code = String::new();
     let computed = gradient
@@ -540,10 +552,20 @@ fn results(gradient: &Gradient, names: &Names) -> Vec<Block> {
     let asked = computed
         .clone()
         .any(|derivation| gradient.wrt.contains(&derivation.variable));
+    let checks = gradient.derivations.iter().zip(&verification.derivations);
+    let wrong: Vec<&str> = checks
+        .filter(|(_, check)| matches!(check.result.verdict, Verdict::Failed(_)))
+        .map(|(derivation, _)| derivation.gradient.name())
+        .collect();
     let introduced = gradient.introduced.iter().cloned();
     for equation in introduced.chain(computed.map(Derivation::equation)) {
-        lines.push(line(&equation, names));
+        let mut line = line(&equation, names);
         code.push_str(&crate::text::equation(&equation));
+        if wrong.contains(&equation.target.name()) {
+            line.remark = line.remark.text(", WRONG: finite differences disagree");
+            code.push_str("  # WRONG: finite differences disagree");
+        }
+        lines.push(line);
         code.push('\n');
     }
     if !asked {

@@ -384,10 +384,11 @@ fn derivative(body: &Expr, by: &Tensor, indices: &[Index], letters: &mut Letters
             return Piece::atom(super::derivative(&of, &all));
         }
         let partial = Formula::partial(&access(tensor, at, letters), &below);
-        if !at.is_empty() || letters.held().is_empty() {
+        let held = letters.held(tensor.name());
+        if held.is_empty() {
             return Piece::atom(partial);
         }
-        let held = letters.held().iter().map(|name| Formula::name(name));
+        let held = held.iter().map(|name| Formula::name(name));
         let held = [
             Formula::joined(Operator::Comma, held),
             Formula::text(" fixed"),
@@ -396,13 +397,14 @@ fn derivative(body: &Expr, by: &Tensor, indices: &[Index], letters: &mut Letters
     }
     let operand = piece(body, letters);
     let is_big = matches!(operand.formula, Formula::Under { .. });
-    let (operand, level) = if is_big && !operand.negative {
-        (operand.formula, Level::Big)
+    let operand = if is_big && !operand.negative {
+        operand.formula
     } else {
-        (operand.at_least(Level::Atom), Level::Product)
+        operand.at_least(Level::Atom)
     };
+    // A factor after it would read as a part of what is differentiated.
     Piece::new(
         Formula::operated(Formula::partial_by(&below), operand),
-        level,
+        Level::Big,
     )
 }

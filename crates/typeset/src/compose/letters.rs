@@ -30,19 +30,19 @@ pub struct Letters {
     scope: Vec<Index>,
     /// What is written for the indices that stand for positions.
     positions: HashMap<Index, Formula>,
-    /// What is held fixed while a scalar is differentiated, where that must be said.
-    held: Vec<String>,
+    /// What is held fixed while a tensor is differentiated, where that must be said.
+    held: HashMap<String, Vec<String>>,
 }
 
 impl Letters {
-    /// From now on a derivative of a scalar is one with these held fixed: `(∂L/∂Z_{kl})_{U fixed}`.
-    pub fn hold(&mut self, names: impl IntoIterator<Item = String>) {
-        self.held = names.into_iter().collect();
+    /// From now on a derivative of this tensor is one with these held fixed: `(∂L/∂Z_{kl})_{U fixed}`.
+    pub fn hold(&mut self, of: &str, fixed: Vec<String>) {
+        self.held.insert(of.to_owned(), fixed);
     }
 
-    /// What is held fixed.
-    pub(super) fn held(&self) -> &[String] {
-        &self.held
+    /// What is held fixed in a derivative of a tensor.
+    pub(super) fn held(&self, of: &str) -> &[String] {
+        self.held.get(of).map_or(&[], Vec::as_slice)
     }
 
     /// Gives letters to free indices that are to keep them: those of a left side, for example.
