@@ -28,6 +28,7 @@ pub struct Model {
     pub(crate) scaler: Scaler,
     pub(crate) class_names: Vec<String>,
     pub(crate) feature_shape: Vec<usize>,
+    pub(crate) feature_names: Vec<String>,
 }
 
 impl Model {
@@ -61,6 +62,11 @@ impl Model {
         self.feature_shape.iter().product()
     }
 
+    /// The features' names, in order; empty where the data had none.
+    pub fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
     /// The classes of unscaled samples, row-major. Fails where the scores of one are not finite.
     pub fn predict(&self, features: &[f32], threads: usize) -> Result<Vec<u32>, Error> {
         let mut features = features.to_vec();
@@ -79,6 +85,15 @@ impl Model {
                 data.name(),
                 data.class_names().join(", "),
                 self.class_names.join(", ")
+            )));
+        }
+        let names = &data.about().feature_names;
+        if !names.is_empty() && !self.feature_names.is_empty() && *names != self.feature_names {
+            return Err(Error::argument(format!(
+                "{} has the features {}, but the model takes {}",
+                data.name(),
+                names.join(", "),
+                self.feature_names.join(", ")
             )));
         }
         let mut data = data.clone();
@@ -102,6 +117,9 @@ impl Model {
         checkpoint.set_text("program", self.network.text());
         checkpoint.set_text("class_names", json!(self.class_names).to_string());
         checkpoint.set_text("feature_shape", json!(self.feature_shape).to_string());
+        if !self.feature_names.is_empty() {
+            checkpoint.set_text("feature_names", json!(self.feature_names).to_string());
+        }
         Ok(checkpoint)
     }
 
@@ -137,6 +155,11 @@ impl Model {
             serde_json::from_str(text("class_names")?).map_err(|_| unreadable("class_names"))?;
         let feature_shape: Vec<usize> = serde_json::from_str(text("feature_shape")?)
             .map_err(|_| unreadable("feature_shape"))?;
+        // Models from data without names, and those of earlier versions, have none.
+        let feature_names: Vec<String> = match checkpoint.text("feature_names") {
+            Some(names) => serde_json::from_str(names).map_err(|_| unreadable("feature_names"))?,
+            None => Vec::new(),
+        };
         let network = Network::read(text("program")?)?;
         let values = |name: &str| match checkpoint.tensor(name) {
             Some(tensor) => Ok(tensor.values().to_vec()),
@@ -152,6 +175,12 @@ impl Model {
                 scaler.shift().len()
             )));
         }
+        if !(feature_names.is_empty() || features == Some(feature_names.len())) {
+            return Err(Error::argument(format!(
+                "the {} names of features do not fit samples of shape {feature_shape:?}",
+                feature_names.len()
+            )));
+        }
         let shape = |name: &str| Some(checkpoint.tensor(name)?.shape());
         let sizes = network.sizes_of_parameters(shape, &feature_shape, class_names.len())?;
         let parameters = network.parameters().iter();
@@ -164,6 +193,7 @@ impl Model {
             scaler,
             class_names,
             feature_shape,
+            feature_names,
         })
     }
 }

@@ -421,7 +421,7 @@ fn tables_that_are_bad() {
         (
             "x,y\n1e39,a\n",
             default(),
-            "t.csv, line 2, column 1: expected a number (column 2 is the label), found “1e39”",
+            "t.csv, line 2, column 1: expected a number of single precision, up to 3.4e38 (column 2 is the label), found “1e39”",
         ),
         (
             "x,y\n1,\n",

@@ -5,7 +5,7 @@ mod made;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backprove_nn::Error;
-use backprove_nn::data::{Dataset, digits, stratified_split};
+use backprove_nn::data::{About, Dataset, digits, stratified_split};
 use backprove_nn::model::Model;
 use backprove_nn::network::Network;
 use backprove_nn::optim::Optimiser;
@@ -181,6 +181,10 @@ fn checkpoints_that_are_no_models_are_refused() {
         "the metadata's `class_names` cannot be read"
     );
     assert_eq!(
+        error(&|checkpoint| checkpoint.set_text("feature_names", "[\"x\"]")),
+        "the 1 names of features do not fit samples of shape [2]"
+    );
+    assert_eq!(
         error(&|checkpoint| checkpoint.set_text("feature_shape", "[3]")),
         "the scaling of 2 features does not fit samples of shape [3]"
     );
@@ -193,6 +197,27 @@ fn checkpoints_that_are_no_models_are_refused() {
     assert_eq!(
         error(&|checkpoint| checkpoint.set_text("program", "Y = 1")),
         "no input holds labels; declare one, such as `t[S]: labels(C)`"
+    );
+    let mut named = whole.clone();
+    named.set_text("feature_names", "[\"x\", \"y\"]");
+    let named = Model::of(&named).expect("it is a model");
+    assert_eq!(named.feature_names(), ["x", "y"]);
+    let about = |first: &str, second: &str| About {
+        feature_names: vec![first.to_owned(), second.to_owned()],
+        ..data.about().clone()
+    };
+    let with = |about| {
+        let (features, labels) = (data.features().to_vec(), data.labels().to_vec());
+        Dataset::new(features, labels, about).expect("they fit")
+    };
+    let evaluated = named.evaluate(&with(about("x", "y")), 1).expect("it fits");
+    assert_eq!(evaluated, named.evaluate(&data, 1).expect("it fits"));
+    assert_eq!(
+        named
+            .evaluate(&with(about("y", "x")), 1)
+            .expect_err("other columns")
+            .to_string(),
+        "made up has the features y, x, but the model takes x, y"
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("plain.safetensors");

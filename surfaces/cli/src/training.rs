@@ -163,6 +163,13 @@ fn parts(options: &Train) -> Result<(Dataset, Dataset), Stop> {
     if let Some(test) = whole.test {
         return Ok((whole.train, test));
     }
+    if !(options.test > 0.0 && options.test < 1.0) {
+        let message = format!("`--test` must lie between 0 and 1, but is {}", options.test);
+        return Err(Stop::wrong(
+            Diagnostic::error("share-out-of-range", message)
+                .help("data without a test part give up a share of theirs, such as 0.2"),
+        ));
+    }
     let split = stratified_split(&whole.train, options.test, options.seed);
     let split = split.map_err(|error| stopped(&error))?;
     Ok((split.train, split.held_out))
@@ -341,6 +348,7 @@ fn reading(label: Option<&str>, model: Option<&Model>) -> data::Options {
     data::Options {
         label: label.map(str::to_owned),
         class_names: model.map(|model| model.class_names().to_vec()),
+        feature_names: model.map_or_else(Vec::new, |model| model.feature_names().to_vec()),
         ..data::Options::default()
     }
 }

@@ -123,6 +123,7 @@ impl Records {
             name: "CIFAR-10".to_owned(),
             class_names: names.map_or_else(|| CLASSES.map(str::to_owned).to_vec(), <[_]>::to_vec),
             feature_shape: SHAPE.to_vec(),
+            feature_names: Vec::new(),
             feature_range: Some((0.0, 255.0)),
             attribution: Some("CIFAR-10, A. Krizhevsky, 2009".to_owned()),
         };

@@ -8,7 +8,7 @@ use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::dataset::MOST_CLASSES;
 use super::source::Source;
-use super::{About, Dataset, Options, TrainTest};
+use super::{About, Dataset, Options, TrainTest, quotes};
 use crate::Error;
 use crate::error::Place;
 
@@ -51,9 +51,11 @@ pub(super) fn load_features(
     options: &Options,
 ) -> Result<Vec<f32>, Error> {
     let text = Source::open(path, options.max_bytes)?.read_to_end()?;
-    let mut table = Table::new(path, &text);
+    let mut table = Table::new(path, &text)?;
     let first = table.first()?;
-    let layout = if first.len() == feature_count && options.label.is_none() {
+    let layout = if let Some(layout) = by_names(path, &first, options)? {
+        layout
+    } else if first.len() == feature_count && options.label.is_none() {
         let header = options
             .header
             .unwrap_or_else(|| looks_like_header(&first, None));
@@ -83,6 +85,8 @@ struct Layout {
     names: Option<Vec<String>>,
     columns: usize,
     label: Option<usize>,
+    /// The columns of the features, in the order in which a network takes them.
+    features: Vec<usize>,
 }
 
 impl Layout {
@@ -91,11 +95,23 @@ impl Layout {
             names: header.then(|| first.iter().map(str::to_owned).collect()),
             columns: first.len(),
             label,
+            features: (0..first.len())
+                .filter(|&column| Some(column) != label)
+                .collect(),
         }
     }
 
     fn feature_count(&self) -> usize {
-        self.columns - usize::from(self.label.is_some())
+        self.features.len()
+    }
+
+    /// The features' names, in their order; none without a header.
+    fn feature_names(&self) -> Vec<String> {
+        let name = |names: &Vec<String>| {
+            let features = self.features.iter();
+            features.map(|&column| names[column].clone()).collect()
+        };
+        self.names.as_ref().map(name).unwrap_or_default()
     }
 }
 
@@ -110,9 +126,21 @@ impl std::fmt::Display for Layout {
 
 fn read(path: &Path, options: &Options) -> Result<(Dataset, Layout), Error> {
     let text = Source::open(path, options.max_bytes)?.read_to_end()?;
-    let mut table = Table::new(path, &text);
+    let mut table = Table::new(path, &text)?;
     let first = table.first()?;
-    let layout = layout(path, &first, options)?;
+    let layout = match by_names(path, &first, options)? {
+        Some(layout) => layout,
+        None => layout(path, &first, options)?,
+    };
+    if layout.label.is_none() {
+        let found = format!("the features alone, {}", list(first.iter()));
+        return Err(Error::content(
+            path,
+            Place::Line(1),
+            "a column with the label",
+            found,
+        ));
+    }
     let mut rows = Rows::default();
     table.each(&layout, &first, |table, record| {
         rows.add_features(table, &layout, record)?;
@@ -123,6 +151,7 @@ fn read(path: &Path, options: &Options) -> Result<(Dataset, Layout), Error> {
         name: super::name_of(path),
         class_names,
         feature_shape: vec![layout.feature_count()],
+        feature_names: layout.feature_names(),
         feature_range: None,
         attribution: None,
     };
@@ -137,7 +166,7 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(path: &'a Path, text: &'a [u8]) -> Self {
+    fn new(path: &'a Path, text: &'a [u8]) -> Result<Self, Error> {
         let first_line = text.split(|&byte| byte == b'\n').next().unwrap_or(&[]);
         let first_line = String::from_utf8_lossy(first_line);
         // The last of several that occur equally often is taken, so the comma stands last.
@@ -145,7 +174,8 @@ impl<'a> Table<'a> {
             .into_iter()
             .max_by_key(|&separator| first_line.matches(char::from(separator)).count())
             .unwrap_or(b',');
-        Self {
+        quotes::check(path, text, separator)?;
+        Ok(Self {
             path,
             text,
             reader: ReaderBuilder::new()
@@ -153,7 +183,7 @@ impl<'a> Table<'a> {
                 .delimiter(separator)
                 .trim(Trim::All)
                 .from_reader(text),
-        }
+        })
     }
 
     fn next(&mut self) -> Result<Option<StringRecord>, Error> {
@@ -237,6 +267,56 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
+
+/// Finds the columns that a network knows by name, and the label's among the others. Nothing where it knows no names or
+/// the table has none; then the order of the columns decides.
+fn by_names(path: &Path, first: &StringRecord, options: &Options) -> Result<Option<Layout>, Error> {
+    let wanted = &options.feature_names;
+    if wanted.is_empty() || options.header == Some(false) {
+        return Ok(None);
+    }
+    let mut left: Vec<usize> = (0..first.len()).collect();
+    let mut take = |name: &String| {
+        let place = left.iter().position(|&column| first[column] == **name)?;
+        Some(left.remove(place))
+    };
+    let found: Option<Vec<usize>> = wanted.iter().map(&mut take).collect();
+    let expected = |rest: &str| {
+        let names = list(wanted.iter().map(String::as_str));
+        let expected = format!("the features of the training data, {names}{rest}");
+        Error::content(path, Place::Line(1), expected, list(first.iter()))
+    };
+    let Some(features) = found else {
+        let number = options.label.as_ref().and_then(|label| label.parse().ok());
+        let last = (first.len() > wanted.len()).then_some(first.len());
+        let label = number
+            .or(last)
+            .map(|column: usize| column.saturating_sub(1));
+        let usual = |name: &str| {
+            LABEL_NAMES
+                .iter()
+                .any(|label| name.eq_ignore_ascii_case(label))
+        };
+        let headed = options.header == Some(true)
+            || first.iter().any(usual)
+            || looks_like_header(first, label);
+        return if headed { Err(expected("")) } else { Ok(None) };
+    };
+    let named = |column: usize, label: &str| {
+        first[column].eq_ignore_ascii_case(label) || label.parse() == Ok(column + 1)
+    };
+    let label = match (left.as_slice(), &options.label) {
+        ([], None) => None,
+        ([only], None) => Some(*only),
+        ([only], Some(label)) if named(*only, label) => Some(*only),
+        (_, None) => return Err(expected(", and at most one column besides, the label")),
+        (_, Some(label)) => return Err(expected(&format!(", and the label “{label}”"))),
+    };
+    Ok(Some(Layout {
+        features,
+        ..Layout::new(first, label, true)
+    }))
 }
 
 /// Finds the label's column, and whether `first` is a header.
@@ -347,14 +427,17 @@ impl Rows {
         layout: &Layout,
         record: &StringRecord,
     ) -> Result<(), Error> {
-        for (column, field) in record.iter().enumerate() {
-            if Some(column) == layout.label {
-                continue;
-            }
+        for &column in &layout.features {
+            let field = record.get(column).unwrap_or_default();
             let number = number(field).ok_or_else(|| {
+                // Text that is a number in double precision alone is beyond single precision.
+                let number = match field.parse::<f64>() {
+                    Ok(value) if value.is_finite() => "a number of single precision, up to 3.4e38",
+                    _ => "a number",
+                };
                 let expected = match layout.label {
-                    Some(label) => format!("a number (column {} is the label)", label + 1),
-                    None => "a number (there is no label)".to_owned(),
+                    Some(label) => format!("{number} (column {} is the label)", label + 1),
+                    None => format!("{number} (there is no label)"),
                 };
                 let place = table.place(record.position(), column);
                 Error::content(table.path, place, expected, quoted(field))
@@ -380,6 +463,10 @@ impl Rows {
                 "a label",
                 quoted(field),
             ));
+        }
+        if field.contains('\n') {
+            let expected = "a label on a single line";
+            return Err(Error::content(table.path, place(), expected, quoted(field)));
         }
         let class = if let Some(&class) = self.classes.get(field) {
             class

@@ -33,6 +33,8 @@ pub struct About {
     pub class_names: Vec<String>,
     /// The shape of one sample's features, such as `[8, 8]`; its product is the feature count.
     pub feature_shape: Vec<usize>,
+    /// The features' names, where a table's header says them; otherwise empty.
+    pub feature_names: Vec<String>,
     /// The smallest and largest value that a feature can take, where the format says so.
     pub feature_range: Option<(f32, f32)>,
     /// Source and licence, where they are known; a report prints this line.

@@ -27,6 +27,7 @@ pub fn digits() -> Result<Dataset, Error> {
         name: "UCI optical digits".to_owned(),
         class_names: (0..10).map(|digit| digit.to_string()).collect(),
         feature_shape: vec![8, 8],
+        feature_names: Vec::new(),
         feature_range: Some((0.0, 16.0)),
         attribution: Some(ATTRIBUTION.to_owned()),
     })

@@ -237,6 +237,7 @@ fn about(path: &Path, train: &Part, options: &Options) -> Result<About, Error> {
             names_or_numbers(count, options)
         },
         feature_shape: train.shape.clone(),
+        feature_names: Vec::new(),
         feature_range: Some((0.0, 255.0)),
         attribution: fashion
             .then(|| "Fashion-MNIST, Zalando SE, MIT licence, arXiv:1708.07747".to_owned()),

@@ -7,6 +7,7 @@ mod csv;
 mod dataset;
 mod digits;
 mod idx;
+mod quotes;
 mod scale;
 mod source;
 mod split;
@@ -41,6 +42,9 @@ pub struct Options {
     pub header: Option<bool>,
     /// The classes, in order, as a trained network knows them. Without it, those that occur.
     pub class_names: Option<Vec<String>>,
+    /// The features' names, in order, as a trained network knows them: the columns of a table with a header are taken by
+    /// these names, in whichever order they stand. Empty where they are not known.
+    pub feature_names: Vec<String>,
     /// The most bytes that are read of one file, after decompression.
     pub max_bytes: u64,
 }
@@ -51,6 +55,7 @@ impl Default for Options {
             label: None,
             header: None,
             class_names: None,
+            feature_names: Vec::new(),
             max_bytes: 4 << 30,
         }
     }

@@ -160,6 +160,7 @@ pub fn train(
         scaler,
         class_names: data.class_names().to_vec(),
         feature_shape: data.feature_shape().to_vec(),
+        feature_names: data.about().feature_names.clone(),
     };
     let mut epochs = Loop::new(&model, &step, &training, validation.as_ref(), options)?;
     let preparation = start.elapsed().as_secs_f64();

@@ -8,6 +8,7 @@ pub fn dataset(features: Vec<f32>, labels: Vec<u32>, columns: usize, classes: us
         name: "made up".to_owned(),
         class_names: (0..classes).map(|class| class.to_string()).collect(),
         feature_shape: vec![columns],
+        feature_names: Vec::new(),
         feature_range: None,
         attribution: None,
     };

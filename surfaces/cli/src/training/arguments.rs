@@ -26,7 +26,8 @@ pub const PREDICT: &str = "\
 Example:
     backprove predict backprove-run unknown.csv
 
-It prints the class of each sample on a line of its own.";
+It prints the class of each sample on a line of its own. Where the table that the
+model was trained on names its columns, those of this one are found by their names.";
 
 /// Examples of `evaluate`.
 pub const EVALUATE: &str = "\

@@ -121,6 +121,15 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
         (predicted.status, predicted.output.as_str()),
         (0, "below\nabove\n")
     );
+    fs::write(at("turned.csv"), "side,y,x\nbelow,-3,8\nabove,3,-8\n").unwrap();
+    let turned = run_of(&["predict", "backprove-run", "turned.csv"]);
+    assert_eq!(
+        (turned.status, turned.output.as_str()),
+        (0, "below\nabove\n")
+    );
+    let evaluated = run_of(&["evaluate", "backprove-run", "turned.csv"]);
+    hold(&["evaluate"], &evaluated, 0, &["accuracy 100.00 %"], &[]);
+    fs::write(at("other.csv"), "x,z\n8,-3\n").unwrap();
     let model = "backprove-run/model.safetensors";
     hold(
         &["evaluate"],
@@ -148,6 +157,10 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
             "the number of epochs must lie between 1",
         ),
         (
+            &["train", "--test", "0"],
+            "`--test` must lie between 0 and 1, but is 0",
+        ),
+        (
             &["train", "--lr", "-1"],
             "the learning rate must be a number from 0 upwards",
         ),
@@ -169,6 +182,10 @@ fn a_users_own_network_is_trained_and_used_on_a_table() {
             "expected a safetensors file",
         ),
         (&["predict", "backprove-run", "model.bp"], "model.bp"),
+        (
+            &["predict", "backprove-run", "other.csv"],
+            "expected the features of the training data, “x”, “y”, found “x”, “z”",
+        ),
         (
             &["evaluate", "nowhere", "plane.csv"],
             "nowhere: cannot find the file",
