@@ -4,6 +4,7 @@
 mod certificate;
 mod derivative;
 mod plan;
+mod results;
 
 use backprove_calculus::check::{GradientCheck, IdentityCheck, Verdict, Verified, context};
 use backprove_calculus::{
@@ -19,6 +20,7 @@ use backprove_typeset::inline::Prose;
 
 use crate::verification::{DerivationCheck, Verification};
 use certificate::certified;
+use results::results;
 
 pub(crate) use derivative::names;
 pub use derivative::{check_derivative, derivative};
@@ -540,42 +542,6 @@ fn collected(gradient: &Gradient, derivation: &Derivation, tree: &Expression) ->
             .formula(Formula::name(expected.name()))
             .text(" is used once for every element of the other axis, and its gradient adds up all these uses.")
     })
-}
-
-fn results(gradient: &Gradient, verification: &Verification, names: &Names) -> Vec<Block> {
-    let mut lines = Vec::new();
-    let mut code = String::new();
-    let computed = gradient
-        .derivations
-        .iter()
-        .filter(|derivation| !derivation.absorbed);
-    let asked = computed
-        .clone()
-        .any(|derivation| gradient.wrt.contains(&derivation.variable));
-    let checks = gradient.derivations.iter().zip(&verification.derivations);
-    let wrong: Vec<&str> = checks
-        .filter(|(_, check)| matches!(check.result.verdict, Verdict::Failed(_)))
-        .map(|(derivation, _)| derivation.gradient.name())
-        .collect();
-    let introduced = gradient.introduced.iter().cloned();
-    for equation in introduced.chain(computed.map(Derivation::equation)) {
-        let mut line = line(&equation, names);
-        code.push_str(&crate::text::equation(&equation));
-        if wrong.contains(&equation.target.name()) {
-            line.remark = line.remark.text(", WRONG: finite differences disagree");
-            code.push_str("  # WRONG: finite differences disagree");
-        }
-        lines.push(line);
-        code.push('\n');
-    }
-    if !asked {
-        return Vec::new();
-    }
-    vec![
-        Block::heading(1, "Result"),
-        Block::Equations(lines),
-        Block::code("python", code.trim_end()),
-    ]
 }
 
 /// An equation in matrix notation where it has one, with its shape.

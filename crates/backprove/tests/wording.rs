@@ -1,5 +1,6 @@
 //! What readers see of derivations, where a careless line would say something else.
 
+use backprove::calculus::Expr;
 use backprove::typeset::document::terminal;
 use backprove::{Detail, Problem, Verification, report};
 
@@ -36,6 +37,26 @@ fn the_first_factor_of_the_product_rule_stands_in_brackets() {
     let text = read("x[N]; m[N]; A[N, N]\nL = sum((x - m) * (A @ (x - m)))", "m");
     assert!(
         text.contains("((∂/∂mₖ (xₚ − mₚ)) Σᵣ Aₚᵣ (xᵣ − mᵣ)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_wrong_result_is_called_wrong() {
+    let problem = Problem::read("x[N]\nL = sum(x**2)").unwrap();
+    let mut gradient = problem.gradient(&["x"], None).unwrap();
+    let step = gradient.derivations[0].chain.steps.last_mut().unwrap();
+    step.after = Expr::product([Expr::integer(3), step.after.clone()]);
+    gradient.derivations[0].matrix = None;
+    let verification = Verification::of(&gradient, 0);
+    let document = report::derivation(&gradient, &verification, Detail::Working);
+    let text = terminal::print(&document, terminal::Options::plain(120));
+    assert!(
+        text.contains("N, WRONG: finite differences disagree"),
+        "{text}"
+    );
+    assert!(
+        text.contains("# WRONG: finite differences disagree"),
         "{text}"
     );
 }

@@ -114,3 +114,17 @@ fn a_spoilt_gradient_is_found() {
         );
     }
 }
+
+/// `x @ A` and `A @ x` are equal where `A` is symmetric; their derivatives by its elements are not.
+#[test]
+fn parts_that_are_only_equal_by_a_fact_are_kept_apart() {
+    for fact in ["symmetric", "diagonal", "spd"] {
+        for body in [
+            "sum((x @ A) * (A @ x))",
+            "sum(exp(A) * exp(A.T))",
+            "sum(outer(x @ A, A @ x))",
+        ] {
+            check(&format!("A[N, N]: {fact}; x[N]\nL = {body}"));
+        }
+    }
+}

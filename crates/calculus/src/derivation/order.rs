@@ -89,7 +89,8 @@ pub fn derivative(
             if output.rank() > 0 {
                 return Err(not_scalar(&output, order));
             }
-            let (program, wrt) = (&unconstrained(program, wrt), &freed(wrt)[..]);
+            let free = unconstrained(program, wrt);
+            let (program, wrt) = (free.as_ref().unwrap_or(program), &freed(wrt)[..]);
             let gradient = gradient(program, wrt, None)?;
             let gradients: Vec<Tensor> = wrt
                 .iter()
@@ -155,12 +156,12 @@ fn freed(wrt: &[Tensor]) -> Vec<Tensor> {
     wrt.iter().map(free).collect()
 }
 
-/// The program in which nothing is known of the variables that ties their elements.
-fn unconstrained(program: &Program, wrt: &[Tensor]) -> Program {
-    let mut program = program.clone();
+/// The program in which nothing is known of the variables that ties their elements, if anything was.
+pub(super) fn unconstrained(program: &Program, wrt: &[Tensor]) -> Option<Program> {
     if !wrt.iter().any(|tensor| tensor.facts().iter().any(ties)) {
-        return program;
+        return None;
     }
+    let mut program = program.clone();
     let freed = freed(wrt);
     let find = |tensor: &Tensor| freed.iter().find(|own| *own == tensor).cloned();
     for input in &mut program.inputs {
@@ -171,11 +172,11 @@ fn unconstrained(program: &Program, wrt: &[Tensor]) -> Program {
     for equation in &mut program.equations {
         equation.body = retold(&equation.body, &find);
     }
-    program
+    Some(program)
 }
 
 /// The expression with other tensors of the same names.
-fn retold(expr: &Expr, find: &impl Fn(&Tensor) -> Option<Tensor>) -> Expr {
+pub(super) fn retold(expr: &Expr, find: &impl Fn(&Tensor) -> Option<Tensor>) -> Expr {
     if let Node::Access(tensor, at) = expr.node() {
         return find(tensor).map_or_else(|| expr.clone(), |tensor| Expr::access(&tensor, at));
     }

@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 
 use super::gradient::mentioned_names;
+use super::order;
 use crate::candidates;
 use crate::canonical;
 use crate::expr::{Expr, Fact, FunctionName, Node, Tensor};
@@ -37,8 +38,16 @@ pub(super) fn prepare(program: &Program, wrt: &[Tensor]) -> Prepared {
         passing: HashSet::new(),
         equations: Vec::new(),
     };
-    for equation in &program.equations {
+    // What is only equal where a matrix is symmetric, say, is not one part: its derivatives by the elements differ.
+    let free = order::unconstrained(program, wrt);
+    for equation in &free.as_ref().unwrap_or(program).equations {
         preparation.add(equation);
+    }
+    if free.is_some() {
+        let declared = |tensor: &Tensor| wrt.iter().find(|own| *own == tensor).cloned();
+        for equation in &mut preparation.equations {
+            equation.body = order::retold(&equation.body, &declared);
+        }
     }
     Prepared {
         program: Program {

@@ -489,17 +489,6 @@ fn what_cannot_be_verified_is_no_success() {
             &["error[unverified]", "`backprove check`"],
         ),
         (
-            &[
-                "derive",
-                "L = sum((x @ A) * (A @ x))",
-                "--where",
-                "A[N,N]: symmetric; x[N]",
-            ],
-            1,
-            &["N×N, WRONG: finite differences disagree", "A @ x)  # WRONG"],
-            &["error[unverified]"],
-        ),
-        (
             &["check", "Y = X / 0", "--where", "X[N]"],
             1,
             &["unverified"],
