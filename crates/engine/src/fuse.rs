@@ -157,19 +157,18 @@ fn biased(statement: &Statement) -> Option<(ArrayId, ArrayId, &Term)> {
     let [first, second] = &**parts else {
         return None;
     };
-    let pair = |product: &Term, vector: &'_ Term| match (product, vector) {
-        (Term::Load(product, _), Term::Load(vector, at)) => {
-            let fits = statement.reads_in_place(*product) && matches!(&**at, [Position::Axis(_)]);
-            fits.then_some((*product, *vector))
-        }
-        _ => None,
-    };
-    let found = |product, vector| pair(product, vector).map(|(one, other)| (one, other, vector));
-    if statement.is_map() && statement.rank == 2 {
-        found(first, second).or_else(|| found(second, first))
-    } else {
-        None
-    }
+    let pairs = [(first, second), (second, first)];
+    pairs
+        .into_iter()
+        .find_map(|(product, vector)| match (product, vector) {
+            (Term::Load(product, _), Term::Load(input, at))
+                if statement.reads_in_place(*product) && matches!(&**at, [Position::Axis(_)]) =>
+            {
+                Some((*product, *input, vector))
+            }
+            _ => None,
+        })
+        .filter(|_| statement.is_map() && statement.rank == 2)
 }
 
 /// Whether a statement is one product of plain matrices, either of which stays in the nearest cache.
@@ -382,10 +381,8 @@ impl Fused {
             let Some(source) = self.only_for(product, place) else {
                 continue;
             };
-            if self.statements[source].start != Start::Zero {
-                continue;
-            }
-            if self.statements[source].reads().contains(&input) {
+            let product = &self.statements[source];
+            if product.start != Start::Zero || product.reads().contains(&input) {
                 continue;
             }
             let mut merged = self.statements[source].clone();
