@@ -26,8 +26,8 @@ use crate::{Diagnosed, Problem};
 /// assert_eq!(subject.sizes(), ["S", "M", "N"]);
 /// let sizes = subject.bind(&[("S".into(), 4), ("M".into(), 3), ("N".into(), 2)]).unwrap();
 /// let plan = subject.plan::<f32>(&sizes, 1).unwrap();
-/// // Y and the gradient take 4 * 2 * 3 multiplications each; b is added to each element of Y.
-/// assert_eq!(plan.report().operations(), 2 * (2 * 4 * 2 * 3) + 4 * 2);
+/// // Y and the gradient are products of 4 * 2 * 3 multiplications and additions each; sums of the first begin with b.
+/// assert_eq!(plan.report().operations(), 2 * (2 * 4 * 2 * 3));
 /// # Ok::<(), backprove::Diagnosed>(())
 /// ```
 #[derive(Debug, Clone)]
