@@ -3,10 +3,13 @@
 
 use backprove_calculus::check::{Checker, Verdict, context};
 use backprove_calculus::elaborate::Value;
-use backprove_calculus::{Derivation, Dim, Expr, Gradient, Index, Tensor, elaborate_expression};
+use backprove_calculus::{
+    Derivation, Dim, Equation, Expr, Gradient, Index, Tensor, elaborate_expression,
+};
 use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_syntax::{Diagnostic, format_expression, parse_claim};
 
+use crate::given::{Numbers, PointCheck, claim_at};
 use crate::problem::{Diagnosed, Problem};
 
 /// The answer to a claim.
@@ -20,21 +23,22 @@ pub struct Answer {
     pub sentences: Vec<String>,
 }
 
-/// Answers a claim such as `dL/db = dL/dY` about the gradients of `problem`.
+/// Answers a claim such as `dL/db = dL/dY` about the gradients of `problem`, also at numbers of the user's own if there are any.
 ///
 /// ```
 /// use backprove::{Problem, claim};
 /// let problem = Problem::read("X[S, M]; W[N, M]; b[N]\nY = X @ W.T + b")?;
-/// let answer = claim::answer(&problem, "dL/db = dL/dY", None, 0)?;
+/// let answer = claim::answer(&problem, "dL/db = dL/dY", None, None, 0)?;
 /// assert!(!answer.holds);
 /// assert!(answer.sentences[0].contains("S×N"));
-/// assert!(claim::answer(&problem, "dL/dW = (X.T @ dL/dY).T", None, 0)?.holds);
+/// assert!(claim::answer(&problem, "dL/dW = (X.T @ dL/dY).T", None, None, 0)?.holds);
 /// # Ok::<(), backprove::Diagnosed>(())
 /// ```
 pub fn answer(
     problem: &Problem,
     claim: &str,
     cotangent: Option<&str>,
+    at: Option<&Numbers>,
     seed: u64,
 ) -> Result<Answer, Diagnosed> {
     let wrong = |diagnostics: Vec<Diagnostic>| Diagnosed {
@@ -93,10 +97,23 @@ pub fn answer(
         return Err(wrong(vec![diagnostic]));
     };
     let judged = sides.judge(derivation, right, &claimed, seed);
+    let mut holds = judged.is_none();
+    let mut sentences = judged.unwrap_or_else(|| vec![agreement(&gradient, derivation)]);
+    if let Some(numbers) = at
+        && extents(&claimed.indices) == derivation.variable.dims()
+    {
+        let check = sides.at(derivation, &claimed, numbers, seed);
+        let check = check.map_err(|diagnostic| wrong(vec![diagnostic]))?;
+        holds &= check.holds();
+        sentences.insert(
+            0,
+            check.sentence(&differential(&gradient, &derivation.variable)),
+        );
+    }
     Ok(Answer {
         claim: claim.to_owned(),
-        holds: judged.is_none(),
-        sentences: judged.unwrap_or_else(|| vec![agreement(&gradient, derivation)]),
+        holds,
+        sentences,
     })
 }
 
@@ -133,7 +150,7 @@ fn misshapen(
             let problem = Problem::read(&source).ok()?;
             let claim = renamed_everywhere(claim, other, one);
             // A second misfit would only be answered with yet another pair.
-            let answer = answer(&problem, &claim, cotangent, seed).ok()?;
+            let answer = answer(&problem, &claim, cotangent, None, seed).ok()?;
             let first = answer.sentences.first()?;
             (answer.holds || first.contains("values differ")).then(|| {
                 if answer.holds {
@@ -216,6 +233,25 @@ impl<'a> Sides<'a> {
             Some(seed) if output.target.name() == by => Some(seed.clone()),
             _ => Some(self.gradient.derivation(by)?.gradient.clone()),
         }
+    }
+
+    /// The claim at numbers.
+    fn at(
+        &self,
+        derivation: &Derivation,
+        claimed: &Value,
+        numbers: &Numbers,
+        seed: u64,
+    ) -> Result<PointCheck, Diagnostic> {
+        let mut program = self.program.clone();
+        program.equations.push(Equation {
+            // No name of a program has a space.
+            target: Tensor::new("the claim", derivation.variable.dims().to_vec()),
+            indices: derivation.indices.clone(),
+            body: renamed(claimed, &derivation.indices),
+            matrix: None,
+        });
+        claim_at(self.gradient, derivation, &program, numbers, seed)
     }
 
     /// What is wrong with the claim, or `None` where it is right.

@@ -23,6 +23,7 @@ mod verification;
 
 pub mod claim;
 pub mod diagnostics;
+pub mod given;
 pub mod json;
 pub mod planning;
 pub mod report;

@@ -1,6 +1,7 @@
 //! Reports: what a reader is shown of a derivation and of its checks, as neutral documents. Layout
 //! belongs to `typeset`; nothing is derived or checked here.
 
+mod at;
 mod certificate;
 mod derivative;
 mod plan;
@@ -22,6 +23,7 @@ use crate::verification::{DerivationCheck, Verification};
 use certificate::certified;
 use results::results;
 
+pub use at::check_at;
 pub(crate) use derivative::names;
 pub use derivative::{check_derivative, derivative};
 pub use plan::{drawing, plan};

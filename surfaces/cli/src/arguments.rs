@@ -88,6 +88,9 @@ Examples:
     backprove check 'Y = X @ W.T + b' --where 'X[S,M]; W[N,M]; b[N]' \\
       --claim 'dL/dX = dY @ W.T'
 
+  At my own numbers, here {\"X\": [[1, 2], [3, 4]]}; others are drawn at random:
+    backprove check layer.bp --at numbers.json
+
 Exit status: 0 all right, 1 a check or a claim failed, 2 a mistake in the
 input, 3 cannot be derived.";
 
@@ -171,8 +174,8 @@ pub struct Check {
     #[arg(long = "claim", value_name = "CLAIM", allow_hyphen_values = true)]
     pub claims: Vec<String>,
 
-    /// Numbers to check at.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Check at these numbers instead of random ones: a JSON file with nested lists by name; what is missing is drawn at random
+    #[arg(long, value_name = "FILE")]
     pub at: Option<PathBuf>,
 
     /// Where the random numbers of the checks start; the same seed gives the same report

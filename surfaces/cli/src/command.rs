@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use backprove::diagnostics;
+use backprove::given::{Numbers, PointCheck, check_at};
 use backprove::syntax::Diagnostic;
 use backprove::typeset::document::{Block, Document, html, latex, markdown};
 use backprove::typeset::inline::Prose;
@@ -103,7 +104,7 @@ pub fn print(
     document: impl Fn() -> Document,
     object: impl Fn() -> String,
 ) -> Result<(), Stop> {
-    let format = format.unwrap_or_else(|| format_of(path));
+    let format = format.map_or_else(|| format_of(path), Ok)?;
     let text = match format {
         Format::Text => output::text(&document(), path, color),
         Format::Latex => latex::print(&document()),
@@ -115,15 +116,18 @@ pub fn print(
 }
 
 fn check(options: &Check, color: Color) -> Result<Status, Stop> {
-    if options.at.is_some() {
-        let diagnostic = Diagnostic::error("not-available", "`--at` is not available yet")
-            .help("without it, every check draws its own random numbers; `--seed` changes them");
-        return Err(Stop::refusal(diagnostic));
-    }
     let path = options.output.as_deref();
-    output::apart(path, source::file(&options.program.source))?;
+    let read = source::file(&options.program.source).into_iter();
+    output::apart(path, read.chain(options.at.as_deref()))?;
     let asked = Asked::to_verify(&options.program)?;
+    let numbers = options.at.as_deref().map(numbers).transpose()?;
     if let Some(order) = options.order.beyond_gradient() {
+        if numbers.is_some() {
+            let message = "numbers of your own are for gradients so far";
+            let diagnostic = Diagnostic::error("not-available", message)
+                .help("without `--at`, every check draws its own random numbers");
+            return Err(Stop::refusal(diagnostic));
+        }
         if !options.claims.is_empty() {
             let diagnostic =
                 Diagnostic::error("not-available", "claims are about gradients so far")
@@ -136,6 +140,13 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
         output::write(path, &output::text(&table, path, color))?;
         return Ok(verdict(verification.holds()));
     }
+    if let Some(numbers) = numbers.as_ref().filter(|_| options.claims.is_empty()) {
+        let gradient = asked.gradient()?;
+        let checks = check_at(&gradient, numbers, options.seed).map_err(Stop::wrong)?;
+        let table = report::check_at(&gradient, &checks);
+        output::write(path, &output::text(&table, path, color))?;
+        return Ok(verdict(checks.iter().all(PointCheck::holds)));
+    }
     if options.claims.is_empty() {
         let gradient = asked.gradient()?;
         let verification = Verification::of(&gradient, options.seed);
@@ -147,7 +158,8 @@ fn check(options: &Check, color: Color) -> Result<Status, Stop> {
     let mut all = true;
     for claimed in &options.claims {
         let cotangent = options.program.cotangent.as_deref();
-        let answer = claim::answer(&asked.problem, claimed, cotangent, options.seed);
+        let numbers = numbers.as_ref();
+        let answer = claim::answer(&asked.problem, claimed, cotangent, numbers, options.seed);
         let answer = answer.map_err(|diagnosed| asked.stopped(diagnosed))?;
         all &= answer.holds;
         let word = if answer.holds { "right" } else { "wrong" };
@@ -202,6 +214,14 @@ fn emit(options: &Emit) -> Result<Status, Stop> {
     Ok(Status::Success)
 }
 
+/// The numbers in a file.
+fn numbers(path: &Path) -> Result<Numbers, Stop> {
+    Numbers::read(&source::text(path)?).map_err(|mut diagnostic| {
+        diagnostic.message = format!("`{}`: {}", path.display(), diagnostic.message);
+        Stop::wrong(diagnostic)
+    })
+}
+
 /// An error unless every step and every result was found right. What could not be tried anywhere
 /// is not right.
 fn sound(holds: bool) -> Result<Status, Stop> {
@@ -222,13 +242,22 @@ fn verdict(holds: bool) -> Status {
 }
 
 /// The format that a file name asks for.
-fn format_of(path: Option<&Path>) -> Format {
+fn format_of(path: Option<&Path>) -> Result<Format, Stop> {
     let end = path.and_then(Path::extension).and_then(|end| end.to_str());
-    match end.map(str::to_ascii_lowercase).as_deref() {
+    Ok(match end.map(str::to_ascii_lowercase).as_deref() {
         Some("html" | "htm") => Format::Html,
         Some("tex") => Format::Latex,
         Some("md" | "markdown") => Format::Markdown,
         Some("json") => Format::Json,
+        // What opens such a file could not read a text.
+        Some(end @ ("pdf" | "ps" | "png" | "svg" | "docx" | "ipynb")) => {
+            let message = format!("a derivation is not written as `.{end}`");
+            return Err(Stop::wrong(
+                Diagnostic::error("unknown-format", message).help(
+                    "name a file that ends in .txt, .md, .html, .tex or .json, or say `--format`",
+                ),
+            ));
+        }
         _ => Format::Text,
-    }
+    })
 }

@@ -87,7 +87,7 @@ pub fn write(path: Option<&Path>, text: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Refuses to write to a file that is read: replacing it loses what the user typed. Both may be links.
+/// Refuses to write to a file that is read, or lies in a folder that is: replacing it loses what the user typed. Both may be links.
 pub fn apart<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
     inputs: impl IntoIterator<Item = &'a Path>,
@@ -98,7 +98,8 @@ pub fn apart<'a>(
         let Ok(found) = fs::canonicalize(output) else {
             continue;
         };
-        let is_read = |input: &io::Result<_>| input.as_ref().is_ok_and(|input| *input == found);
+        let is_read =
+            |input: &io::Result<_>| input.as_ref().is_ok_and(|input| found.starts_with(input));
         if found.is_file() && inputs.iter().any(is_read) {
             let message = format!(
                 "`{}` is read by this command, so the result is not written over it",

@@ -39,17 +39,21 @@ pub fn is_path(argument: &str) -> bool {
     end.is_some_and(|end| end == "bp") && !argument.contains('\n')
 }
 
+/// The text of a file.
+pub fn text(path: &Path) -> Result<String, Stop> {
+    let bytes = fs::File::open(path)
+        .and_then(limited)
+        .map_err(|error| unreadable(path, &error))?;
+    decoded(&path.to_string_lossy(), bytes)
+}
+
 /// The name and the text of the program itself.
 fn body(argument: &str) -> Result<(String, String), Stop> {
     if argument == "-" {
         return standard_input();
     }
     if is_path(argument) {
-        let path = Path::new(argument);
-        let bytes = fs::File::open(path)
-            .and_then(limited)
-            .map_err(|error| unreadable(path, &error))?;
-        return Ok((argument.to_owned(), decoded(argument, bytes)?));
+        return Ok((argument.to_owned(), text(Path::new(argument))?));
     }
     Ok(("SOURCE".to_owned(), argument.to_owned()))
 }

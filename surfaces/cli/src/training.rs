@@ -107,7 +107,7 @@ pub fn train(options: &Train, color: Color) -> Result<Status, Stop> {
 /// Prints the class of each sample.
 pub fn predict(options: &Predict) -> Result<Status, Stop> {
     let model = options.model.join(FILE);
-    let inputs = [&options.data, &options.model, &model];
+    let inputs = [&options.data, &model];
     output::apart(options.output.as_deref(), inputs.map(PathBuf::as_path))?;
     let model = Model::load(&options.model).map_err(|error| stopped(&error))?;
     let features = data::load_features(

@@ -5,6 +5,7 @@ use backprove::calculus::reference::Sizes;
 use backprove::calculus::sample::{Region, floats};
 use backprove::calculus::{Fact, Tensor};
 use backprove::diagnostics::Source;
+use backprove::given::Numbers;
 use backprove::planning::Subject;
 use backprove::{DerivativeVerification, Diagnosed, Verification, claim};
 use numpy::{PyArray1, PyArrayMethods as _};
@@ -191,15 +192,20 @@ impl Problem {
         Ok(arrays)
     }
 
-    /// Whether a claim such as `dL/dW = dY.T @ X` is right, in what words, and what was derived instead.
+    /// Whether a claim such as `dL/dW = dY.T @ X` is right, in what words, and what was derived instead; `at` holds numbers as JSON.
+    #[pyo3(signature = (claim, cotangent, seed, at=None))]
     fn claim(
         &self,
         py: Python<'_>,
         claim: &str,
         cotangent: Option<&str>,
         seed: u64,
+        at: Option<&str>,
     ) -> PyResult<(String, bool, Vec<String>)> {
-        let answer = py.detach(|| claim::answer(&self.read, claim, cotangent, seed));
+        let numbers = at.map(Numbers::read).transpose();
+        let numbers = numbers.map_err(|wrong| error::unfit(&wrong))?;
+        let answer =
+            py.detach(|| claim::answer(&self.read, claim, cotangent, numbers.as_ref(), seed));
         let answer = answer.map_err(|diagnosed| self.fail(&diagnosed))?;
         Ok((answer.claim, answer.holds, answer.sentences))
     }

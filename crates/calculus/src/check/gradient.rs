@@ -88,6 +88,7 @@ pub fn check_gradient_at(claim: GradientClaim<'_>, sizes: [Sizes; 2], seed: u64)
                 primal: &primal,
                 derived: &derived,
                 sizes,
+                given: &[],
                 seed: mix(seed ^ mix(attempt as u64)),
                 region: Region::of_attempt(attempt),
             };
@@ -124,12 +125,51 @@ pub fn check_gradient_at(claim: GradientClaim<'_>, sizes: [Sizes; 2], seed: u64)
     check
 }
 
+/// A gradient at one point: as derived, and by central differences of the primal. Inputs that are not `given` are drawn at random, as is
+/// the cotangent.
+///
+/// # Errors
+/// Where a side has no value there, or the primal has a kink.
+pub fn sides_at(
+    claim: GradientClaim<'_>,
+    sizes: &Sizes,
+    given: &[(&str, Array<f64>)],
+    seed: u64,
+) -> Result<[Array<f64>; 2], Unevaluated> {
+    let point = |region| {
+        Point {
+            claim,
+            primal: &Arc::new(claim.primal.clone()),
+            derived: &Arc::new(claim.derived.clone()),
+            sizes,
+            given,
+            seed,
+            region,
+        }
+        .sides()
+    };
+    let (found, expected) = match point(Region::Signed) {
+        Err(Unevaluated::Undefined) => point(Region::Unit)?,
+        sides => sides?,
+    };
+    Ok([found, expected])
+}
+
+/// Where two arrays of one shape differ most, by how much relative to the greatest element where that is above one, and whether that is
+/// more than what differences stand for derivatives with.
+pub fn difference(found: &Array<f64>, expected: &Array<f64>) -> (f64, Vec<usize>, bool) {
+    let (error, place) = scaled_error(expected.data(), found.data());
+    (error, found.position(place), error > DIFFERENCES)
+}
+
 /// One point at one set of sizes.
 struct Point<'a> {
     claim: GradientClaim<'a>,
     primal: &'a Arc<Program>,
     derived: &'a Arc<Program>,
     sizes: &'a Sizes,
+    /// Values that are not drawn.
+    given: &'a [(&'a str, Array<f64>)],
     seed: u64,
     region: Region,
 }
@@ -137,13 +177,16 @@ struct Point<'a> {
 impl Point<'_> {
     /// The gradient as derived, and by differences.
     fn sides(&self) -> Result<(Array<f64>, Array<f64>), Unevaluated> {
-        let environment = point::environment(
-            self.primal,
-            self.sizes,
-            self.seed,
-            self.region,
-            sample::floats,
-        )?;
+        let sizes = self.sizes.clone();
+        let mut environment =
+            Environment::new(sizes, self.seed).with_program(Arc::clone(self.primal));
+        for tensor in &self.primal.inputs {
+            self.set(&mut environment, tensor, self.region)?;
+        }
+        if let Some(cotangent) = self.claim.cotangent {
+            self.set(&mut environment, cotangent, Region::Signed)?;
+        }
+        evaluate_program(&mut environment)?;
         let found = self.found(&environment)?;
         let expected = self.expected(environment)?;
         if found.shape() == expected.shape() {
@@ -151,6 +194,21 @@ impl Point<'_> {
         } else {
             Err(Unevaluated::Unsupported("a gradient of another shape"))
         }
+    }
+
+    /// Gives a tensor its values: given ones, or drawn ones.
+    fn set(
+        &self,
+        environment: &mut Environment<f64>,
+        tensor: &Tensor,
+        region: Region,
+    ) -> Result<(), Unevaluated> {
+        let given = self.given.iter().find(|(name, _)| *name == tensor.name());
+        match given {
+            Some((_, array)) => environment.set(tensor, array.clone()),
+            None => point::set(environment, tensor, region, sample::floats)?,
+        }
+        Ok(())
     }
 
     /// The gradient by the derived program.
@@ -161,7 +219,7 @@ impl Point<'_> {
         for tensor in &derived.inputs {
             match primal.array(tensor.name()) {
                 Some(array) => environment.set(tensor, array.clone()),
-                None => point::set(&mut environment, tensor, Region::Signed, sample::floats)?,
+                None => self.set(&mut environment, tensor, Region::Signed)?,
             }
         }
         evaluate_program(&mut environment)?;
@@ -178,8 +236,7 @@ impl Point<'_> {
         let output = output.target.name();
         let weights = match self.claim.cotangent {
             Some(cotangent) => {
-                // The same values as in the derived program, whose input it is.
-                let array = sample::floats(cotangent, self.sizes, self.seed, Region::Signed);
+                let array = environment.array(cotangent.name()).cloned();
                 array.ok_or_else(|| unknown(cotangent.name()))?
             }
             None => Array::filled(Vec::new(), 1.0),

@@ -8,7 +8,9 @@ mod gradient;
 mod point;
 
 pub use forward::{ForwardClaim, SecondClaim, check_forward, check_second};
-pub use gradient::{GradientCheck, GradientClaim, Mismatch, check_gradient, check_gradient_at};
+pub use gradient::{
+    GradientCheck, GradientClaim, Mismatch, check_gradient, check_gradient_at, difference, sides_at,
+};
 
 use std::sync::Arc;
 

@@ -220,6 +220,7 @@ fn a_result_is_not_written_over_what_it_is_made_of() {
         #[cfg(unix)]
         &["derive", "linear.bp", "-o", "link.bp"],
         &["predict", "models", "notes.txt", "-o", "notes.txt"],
+        &["predict", "models", ".", "-o", "notes.txt"],
     ] {
         let told = [
             "error[output-is-input]",
@@ -231,4 +232,13 @@ fn a_result_is_not_written_over_what_it_is_made_of() {
     assert_eq!(fs::read(folder.path().join("linear.bp")).unwrap(), before);
     let line = ["derive", "linear.bp", "-o", "notes.txt"];
     hold(&line, &run(folder.path(), &line), 0, &[], &[]);
+    let line = ["derive", "linear.bp", "-o", "page.pdf"];
+    hold(
+        &line,
+        &run(folder.path(), &line),
+        2,
+        &[],
+        &["`.pdf`", ".html, .tex"],
+    );
+    assert!(!folder.path().join("page.pdf").exists());
 }

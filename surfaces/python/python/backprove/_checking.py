@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,12 +81,18 @@ def check(
     if not isinstance(function, Function):
         raise TypeError(f"a Function or a program's text is needed, not {type(function).__name__}")
     if isinstance(claim, str):
-        claim, holds, sentences = function._problem.claim(claim, None, seed)
+        claim, holds, sentences = function._problem.claim(claim, None, seed, _json(at) if at else None)
         lines = [f"`{claim}` is {'right' if holds else 'wrong'}.", *sentences]
         return Check(holds, "\n".join(lines), {})
     if not callable(claim):
         raise TypeError("a claim is a formula as text, or a function that returns gradients")
     return _backward(function, claim, dict(at or {}), function.variables(wrt), seed, tolerance)
+
+
+def _json(at: Mapping[str, Any]) -> str:
+    import numpy as np
+
+    return json.dumps({name: np.asarray(values).tolist() for name, values in at.items()}, allow_nan=False)
 
 
 def _backward(

@@ -66,6 +66,16 @@ def test_formulas(layer):
     assert not bp.check(layer, "dL/db = dL/dY")
 
 
+def test_formulas_at_numbers(layer):
+    at = {"X": np.array([[1.0, 2.0], [3.0, 4.0]]), "N": 3}
+    right = bp.check(layer, "dL/dW = dL/dY.T @ X", at=at)
+    assert right and "At these numbers dL/dW agrees" in str(right)
+    wrong = bp.check(layer, "dL/dW = 2 * dL/dY.T @ X", at=at)
+    assert not wrong and "At these numbers dL/dW[" in str(wrong)
+    with pytest.raises(ValueError, match="`V` is no input"):
+        bp.check(layer, "dL/dW = dL/dY.T @ X", at={"V": 1.0})
+
+
 def test_misuse(layer):
     with pytest.raises(ValueError, match="returned 2 gradients, but there are 3 variables"):
         bp.check(layer, lambda dY, X, W, b: (X, W))
