@@ -85,13 +85,28 @@ impl Elaborator<'_> {
     }
 
     fn lower_number(&mut self, text: &str, span: Span) -> Option<Value> {
-        match Number::parse(text) {
-            Some(number) => Some(Value::scalar(Expr::number(number))),
-            None => self.fail(
-                Diagnostic::error("number", format!("`{text}` is not a number"))
-                    .label(span, "written here"),
-            ),
-        }
+        let Some(number) = Number::parse(text) else {
+            let message = format!("`{text}` is not a number");
+            return self.fail(Diagnostic::error("number", message).label(span, "written here"));
+        };
+        // The nearest double would silently be another number.
+        let value = number.to_f64();
+        let instead = if value.is_infinite() {
+            Some(("more", "the largest is about 1.8e308", "inf", "infinity"))
+        } else if value == 0.0 && !number.is_exact() && !is_written_zero(text) {
+            Some(("less", "the smallest is about 4.9e-324", "0", "zero"))
+        } else {
+            None
+        };
+        let Some((amount, bound, word, name)) = instead else {
+            return Some(Value::scalar(Expr::number(number)));
+        };
+        let message = format!("`{text}` is {amount} than double precision holds");
+        self.fail(
+            Diagnostic::error("number-out-of-range", message)
+                .label(span, bound)
+                .help_edit(format!("write `{word}` where {name} is meant"), span, word),
+        )
     }
 
     fn no_value<T>(&mut self, tree: &Expression) -> Option<T> {
@@ -255,4 +270,10 @@ impl Elaborator<'_> {
         }
         self.lower_call(&function, &all, span)
     }
+}
+
+/// Whether all digits of a decimal literal are zero.
+fn is_written_zero(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    !mantissa.contains(|digit: char| digit.is_ascii_digit() && digit != '0')
 }
