@@ -47,6 +47,15 @@ fn linear_layers() {
     check("X[S, M]; W[N, M]; h: elementwise\nY = h(X @ W.T)");
 }
 
+/// Elementwise, each of the checks would add up some ten million products for every element.
+#[test]
+fn long_chains_of_products() {
+    check(
+        "A[M, N]; B[N, K]; C[K, J]; D[J, I]; E[I, H]; F[H, G]; P[G, Q]; R[Q, S]
+         Y = A @ B @ C @ D @ E @ F @ P @ R",
+    );
+}
+
 #[test]
 fn every_function_of_one_argument() {
     for function in backprove_calculus::functions::table() {

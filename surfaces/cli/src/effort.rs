@@ -2,7 +2,9 @@
 //! must be small; symbols stand for all sizes and are tried at small ones. Also whether a plan fits into memory. Nothing is
 //! verified or run here.
 
-use backprove::calculus::{Dim, Expr, Index, Node, Program, Tensor};
+use backprove::calculus::operations::operation_count;
+use backprove::calculus::reference::Sizes;
+use backprove::calculus::{Dim, Equation, Expr, Index, Node, Program, Tensor};
 use backprove::engine::{Report, Role};
 use backprove::syntax::Diagnostic;
 
@@ -20,7 +22,8 @@ pub fn affordable(program: &Program, wrt: &[String]) -> Result<(), Diagnostic> {
         .iter()
         .map(|equation| {
             let elements = product(equation.indices.iter().map(Index::extent));
-            elements * operations(&equation.body)
+            let loops = elements * operations(&equation.body);
+            contracted(program, equation).map_or(loops, |contracted| contracted.min(loops))
         })
         .sum();
     let targets = program.equations.iter().map(|equation| &equation.target);
@@ -43,6 +46,29 @@ pub fn affordable(program: &Program, wrt: &[String]) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("too-large-to-verify", message).help(
         "write symbols for large sizes, such as `X[S, M]`: the result then holds for all sizes",
     ))
+}
+
+/// What an equation takes where it has a long sum of a product: that is worked out index by index. A sum in which an
+/// indicator fixes indices is not.
+fn contracted(program: &Program, equation: &Equation) -> Option<f64> {
+    let body = &equation.body;
+    let is_long = |part: &Expr| match part.node() {
+        Node::Sum(bound, body) => bound.len() > 2 && matches!(body.node(), Node::Product(_)),
+        _ => false,
+    };
+    let is_indicator = |part: &Expr| matches!(part.node(), Node::Indicator(..));
+    if !body.any(&mut { is_long }) || body.any(&mut { is_indicator }) {
+        return None;
+    }
+    let alone = Program {
+        equations: vec![equation.clone()],
+        ..program.clone()
+    };
+    let dims = alone.inputs.iter().flat_map(Tensor::dims);
+    let dims = dims.chain(equation.target.dims());
+    let symbols: Vec<_> = dims.flat_map(Dim::symbols).collect();
+    let sizes = Sizes::new(symbols.iter().map(|symbol| (&**symbol, SYMBOL as usize)));
+    operation_count(&alone, &[equation.target.name()], &sizes).map(|count| count as f64)
 }
 
 /// About how many operations one element of the expression takes.

@@ -27,8 +27,17 @@ impl<T: Scalar> Run<'_, T> {
                 (self.value(entry), T::ZERO)
             }
             Operation::Sum(loops, body) => {
+                let kept = form.entries[entry].kept.as_ref();
+                let place = kept.map(|(first, place)| (first + self.offset(place), by));
+                let known = place.and_then(|place| self.kept_duals.get(&place));
+                if let Some(known) = known {
+                    return *known;
+                }
                 let mut total = (T::ZERO, T::ZERO);
                 self.each(loops, |run| total = add(total, run.dual(*body, by)));
+                if let Some(place) = place {
+                    self.kept_duals.insert(place, total);
+                }
                 total
             }
             Operation::Reduce(reduction, loops, body) => {

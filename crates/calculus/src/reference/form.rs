@@ -1,5 +1,5 @@
 //! An expression made ready for evaluation: names resolved to places, indices to slots, equal parts shared.
-//! Nothing is simplified here; every loop of the expression stays a loop.
+//! Nothing is simplified here; every loop of the expression stays a loop, but for those of long sums (`eliminate`).
 
 use std::collections::HashMap;
 
@@ -106,7 +106,7 @@ pub(super) struct Entry<T> {
     /// of the free indices from there.
     pub(super) kept: Option<(usize, Place)>,
     /// The slots of its free indices, one bit each.
-    free: u128,
+    pub(super) free: u128,
     /// The arrays that it reads, one bit each.
     pub(super) reads: u128,
 }
@@ -127,13 +127,13 @@ pub(super) struct Form<T> {
     pub(super) differentiation: Differentiation,
 }
 
-struct Builder<'a, T> {
-    environment: &'a Environment<T>,
-    entries: Vec<Entry<T>>,
+pub(super) struct Builder<'a, T> {
+    pub(super) environment: &'a Environment<T>,
+    pub(super) entries: Vec<Entry<T>>,
     /// The index of each slot and its extent.
-    slots: Vec<(Index, usize)>,
+    pub(super) slots: Vec<(Index, usize)>,
     /// The slots of the indices that are bound or given here.
-    scope: u128,
+    pub(super) scope: u128,
     kept: usize,
     /// Whether local derivatives are needed: within a derivative that dual numbers work out.
     dual: bool,
@@ -202,26 +202,30 @@ impl<T: Scalar> Builder<'_, T> {
         let known = self.known[usize::from(self.dual)].get(expr);
         if let Some(entry) = known {
             let entry = *entry;
-            self.keep(entry);
+            self.keep(entry, KEPT);
             return Ok(entry);
         }
         let (operation, free, reads) = self.operation(expr)?;
+        let entry = self.enter(operation, free, reads);
+        if free != self.scope {
+            self.keep(entry, KEPT);
+        }
+        self.known[usize::from(self.dual)].insert(expr.clone(), entry);
+        Ok(entry)
+    }
+
+    pub(super) fn enter(&mut self, operation: Operation<T>, free: u128, reads: u128) -> usize {
         self.entries.push(Entry {
             operation,
             kept: None,
             free,
             reads,
         });
-        let entry = self.entries.len() - 1;
-        if free != self.scope {
-            self.keep(entry);
-        }
-        self.known[usize::from(self.dual)].insert(expr.clone(), entry);
-        Ok(entry)
+        self.entries.len() - 1
     }
 
-    /// Keeps the values of `entry` where they cost more than a look-up.
-    fn keep(&mut self, entry: usize) {
+    /// Keeps the values of `entry`, `most` at most, where they cost more than a look-up.
+    pub(super) fn keep(&mut self, entry: usize, most: usize) {
         let Entry {
             operation,
             kept,
@@ -250,7 +254,7 @@ impl<T: Scalar> Builder<'_, T> {
                 count = count.saturating_mul(*extent);
             }
         }
-        if count <= KEPT {
+        if count <= most {
             *kept = Some((self.kept, place));
             self.kept += count;
         }
@@ -285,6 +289,11 @@ impl<T: Scalar> Builder<'_, T> {
             }
             Node::Sum(indices, body) => {
                 let fixed = fixed(indices, body);
+                if fixed.is_empty()
+                    && let Some(eliminated) = self.eliminate(indices, body)?
+                {
+                    return Ok(eliminated);
+                }
                 let (loops, body, free) = self.binder(indices, &fixed, body)?;
                 (Operation::Sum(loops, body), free, self.entries[body].reads)
             }
@@ -295,12 +304,7 @@ impl<T: Scalar> Builder<'_, T> {
             }
             Node::Product(parts) => {
                 let parts = self.all(parts)?;
-                let (free, reads) = self.union(&parts);
-                let (guards, factors) = parts.into_iter().partition(|part| {
-                    let operation = &self.entries[*part].operation;
-                    matches!(operation, Operation::Delta(..) | Operation::Indicator(..))
-                });
-                (Operation::Product { guards, factors }, free, reads)
+                self.multiply(parts)
             }
             Node::Add(parts) => {
                 let parts = self.all(parts)?;
@@ -321,6 +325,16 @@ impl<T: Scalar> Builder<'_, T> {
             Node::Matrix(function, operand, at) => self.matrix(function.value, operand, at)?,
             Node::Derivative(body, tensor, indices) => self.derivative(body, tensor, indices)?,
         })
+    }
+
+    /// The product of entries.
+    pub(super) fn multiply(&self, parts: Vec<usize>) -> (Operation<T>, u128, u128) {
+        let (free, reads) = self.union(&parts);
+        let (guards, factors) = parts.into_iter().partition(|part| {
+            let operation = &self.entries[*part].operation;
+            matches!(operation, Operation::Delta(..) | Operation::Indicator(..))
+        });
+        (Operation::Product { guards, factors }, free, reads)
     }
 
     fn matrix(
@@ -368,7 +382,7 @@ impl<T: Scalar> Builder<'_, T> {
         Ok((Operation::Power(root, exponent), free, reads))
     }
 
-    fn derivative(
+    pub(super) fn derivative(
         &mut self,
         body: &Expr,
         tensor: &Tensor,
@@ -475,14 +489,10 @@ impl<T: Scalar> Builder<'_, T> {
         body: &Expr,
     ) -> Result<(Loops, usize, u128), Unevaluated> {
         let outside = self.scope;
-        let mut bound = 0_u128;
         let mut loops = Loops::default();
-        for index in indices {
-            let slot = self.open(index)?;
-            if (outside | bound) >> slot & 1 == 1 {
-                return Err(Unevaluated::Unsupported("an index that is bound twice"));
-            }
-            bound |= 1 << slot;
+        let slots = self.bind(indices)?;
+        let bound = slots.iter().fold(0, |bound, slot| bound | 1_u128 << slot);
+        for (index, slot) in indices.iter().zip(slots) {
             if fixed.iter().all(|(own, _)| own != index) {
                 loops.running.push((slot, self.slots[slot].1));
             }
@@ -497,6 +507,19 @@ impl<T: Scalar> Builder<'_, T> {
         self.scope = outside;
         let body = body?;
         Ok((loops, body, self.entries[body].free & !bound))
+    }
+
+    /// The slots of indices that a binder introduces here.
+    pub(super) fn bind(&mut self, indices: &[Index]) -> Result<Vec<usize>, Unevaluated> {
+        let mut slots = Vec::with_capacity(indices.len());
+        for index in indices {
+            let slot = self.open(index)?;
+            if self.scope >> slot & 1 == 1 || slots.contains(&slot) {
+                return Err(Unevaluated::Unsupported("an index that is bound twice"));
+            }
+            slots.push(slot);
+        }
+        Ok(slots)
     }
 
     fn linear(&self, affine: &Affine) -> Result<Linear, Unevaluated> {
@@ -543,7 +566,7 @@ impl<T: Scalar> Builder<'_, T> {
         Ok((position, place, free))
     }
 
-    fn all(&mut self, parts: &[Expr]) -> Result<Vec<usize>, Unevaluated> {
+    pub(super) fn all(&mut self, parts: &[Expr]) -> Result<Vec<usize>, Unevaluated> {
         parts.iter().map(|part| self.build(part)).collect()
     }
 

@@ -7,6 +7,7 @@
 mod array;
 mod dense;
 mod dual;
+mod eliminate;
 mod environment;
 mod field;
 mod form;

@@ -1,5 +1,7 @@
 //! Evaluation of a form with loops, and derivatives by central differences.
 
+use std::collections::HashMap;
+
 use super::form::{ARGUMENTS, Form, Kind, Linear, Loops, Operation};
 use super::{Array, Differentiation, Environment, Scalar, Unevaluated};
 use crate::expr::Reduction;
@@ -17,6 +19,8 @@ pub(super) struct Run<'a, T> {
     pub(super) slots: Vec<usize>,
     /// Values that loops would work out again, each with the epoch that it belongs to.
     kept: Vec<(u32, T)>,
+    /// The same with their derivatives, by the place where the value is kept and the element of the derivative.
+    pub(super) kept_duals: HashMap<(usize, (usize, usize)), (T, T)>,
     /// Which displacements are in force; zero belongs to nothing.
     epoch: u32,
     epochs: u32,
@@ -33,6 +37,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             arrays: environment.arrays().collect(),
             slots: vec![0; form.slots],
             kept: vec![(0, T::ZERO); form.kept],
+            kept_duals: HashMap::new(),
             epoch: 1,
             epochs: 1,
             displaced: Vec::new(),

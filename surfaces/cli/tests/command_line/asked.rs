@@ -503,6 +503,22 @@ fn what_cannot_be_verified_is_no_success() {
     ]);
 }
 
+/// What would be too much element by element is little index by index.
+#[test]
+fn a_long_chain_of_products_is_no_large_problem() {
+    table(&[(
+        &[
+            "derive",
+            "A @ B @ C @ D @ E @ F @ P @ R",
+            "--where",
+            "A[M, N]; B[N, K]; C[K, J]; D[J, I]; E[I, H]; F[H, G]; P[G, Q]; R[Q, S]",
+        ],
+        0,
+        &["dP = F.T @ E.T @ D.T @ C.T @ B.T @ A.T @ dY @ R.T"],
+        &[],
+    )]);
+}
+
 #[test]
 fn sizes_that_cannot_be_verified_are_refused() {
     let large = |shapes: &'static str| ["derive", LINEAR, "--where", shapes];
