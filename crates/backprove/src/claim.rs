@@ -51,7 +51,7 @@ pub fn answer(
         Some(parsed) if diagnostics.is_empty() => parsed,
         _ => return Err(wrong(diagnostics)),
     };
-    let ExpressionKind::Differential { by, .. } = &parsed.left.kind else {
+    let Some(by) = subject(problem, &parsed.left) else {
         let diagnostic =
             Diagnostic::error("claim-without-gradient", "the left side is not a gradient")
                 .label(parsed.left.span, "expected something like `dL/dW`");
@@ -68,13 +68,15 @@ pub fn answer(
             .map(Tensor::name)
             .filter(|name| Some(*name) != cotangent),
     );
-    if !names.contains(&by.as_str()) {
+    if !names.contains(&by) {
         names.push(by);
     }
     let gradient = problem.gradient(&names, cotangent)?;
     let (left, right) = (&parsed.left, &parsed.right);
     let sides = Sides::new(&gradient);
-    sides.value(left).map_err(wrong)?;
+    if matches!(left.kind, ExpressionKind::Differential { .. }) {
+        sides.value(left).map_err(wrong)?;
+    }
     let claimed = match sides.value(right) {
         Ok(claimed) => claimed,
         Err(diagnostics) if is_about_shapes(&diagnostics) => {
@@ -115,6 +117,20 @@ pub fn answer(
         holds,
         sentences,
     })
+}
+
+/// By what the gradient on the left is taken: `W` in `dL/dW`, and in `dW`, as results are written, where no tensor has
+/// that name.
+fn subject<'a>(problem: &Problem, left: &'a Expression) -> Option<&'a str> {
+    match &left.kind {
+        ExpressionKind::Differential { by, .. } => Some(by),
+        ExpressionKind::Name(name) => {
+            let program = problem.program();
+            let by = name.strip_prefix('d')?;
+            (program.tensor(name).is_none() && program.tensor(by).is_some()).then_some(by)
+        }
+        _ => None,
+    }
 }
 
 /// Whether the claim could be read but for sizes that do not fit.
@@ -292,11 +308,10 @@ impl<'a> Sides<'a> {
                 } else {
                     format!("[{}]", at.join(", "))
                 };
+                let [derived, claimed] = told_apart(found.left, found.right);
                 let mut sentences = vec![format!(
-                    "The values differ, first at {}{place}: derived {:.6}, claimed {:.6} (at {}).",
+                    "The values differ, first at {}{place}: derived {derived}, claimed {claimed} (at {}).",
                     derivation.gradient.name(),
-                    found.left,
-                    found.right,
                     found.sizes,
                 )];
                 sentences.push(agreement(self.gradient, derivation));
@@ -377,6 +392,15 @@ fn extents(indices: &[Index]) -> Vec<Dim> {
 fn renamed(value: &Value, indices: &[Index]) -> Expr {
     let pairs = value.indices.iter().cloned().zip(indices.iter().cloned());
     value.body.freshen().substitute(&pairs.collect())
+}
+
+/// Two numbers with six decimals, or with as many as it takes to see that they differ.
+fn told_apart(left: f64, right: f64) -> [String; 2] {
+    let written = |decimals: usize| [left, right].map(|value| format!("{value:.decimals$}"));
+    (6..=17)
+        .map(written)
+        .find(|[left, right]| left != right)
+        .unwrap_or_else(|| [left, right].map(|value| format!("{value:e}")))
 }
 
 /// `has N entries`, `is N×M`, `is a scalar`.

@@ -1,4 +1,5 @@
-//! Claims about the derivatives of all functions of one number, and gradients at numbers of the user's own.
+//! Claims: how they may be written, what is said of wrong ones, the derivatives of all functions of one number, and
+//! gradients at numbers of the user's own.
 
 use backprove::calculus::functions::table;
 use backprove::given::{Numbers, check_at};
@@ -78,4 +79,28 @@ fn claims_at_numbers() {
     let numbers = Numbers::read(r#"{"x": [0, 3]}"#).expect("it is right");
     let checks = check_at(&gradient, &numbers, 0).expect("it is right");
     assert!(!checks[0].holds() && checks[0].error.is_err());
+}
+
+#[test]
+fn results_may_be_claimed_as_they_are_printed() {
+    let problem = Problem::read("X[S, M]; W[N, M]; b[N]\nY = X @ W.T + b").unwrap();
+    let holds = |claim: &str| claim::answer(&problem, claim, None, None, 0).unwrap().holds;
+    assert!(holds("dW = dY.T @ X"));
+    assert!(holds("db = sum(dY, axis=0)"));
+    assert!(!holds("dW = 2 * dY.T @ X"));
+    let unknown = claim::answer(&problem, "dQ = dY.T @ X", None, None, 0).unwrap_err();
+    assert_eq!(unknown.diagnostics[0].slug, "claim-without-gradient");
+}
+
+#[test]
+fn a_small_difference_is_seen_in_the_numbers() {
+    let problem = Problem::read("x[N]\nL = sum(x * x)").unwrap();
+    let answer = claim::answer(&problem, "dL/dx = 2.00000001 * x", None, None, 0).unwrap();
+    assert!(!answer.holds);
+    let sentence = &answer.sentences[0];
+    let number = |word: &str| {
+        let rest = sentence.split_once(word).unwrap().1;
+        &rest[..rest.find([',', ' ']).unwrap()]
+    };
+    assert!(number("derived ") != number("claimed "), "{sentence}");
 }

@@ -49,6 +49,10 @@ pub(super) fn certificate(
     } else {
         format!(", with {first} and with {second}")
     };
+    let anew = match resamples {
+        1 => "1 point was".to_owned(),
+        _ => format!("{resamples} points were"),
+    };
     let mut sentences = vec![
         format!(
             "{verified} of {total} steps verified at random points, {} in the prime field 2^61 − 1 and {} in floating point{sizes}.",
@@ -59,7 +63,7 @@ pub(super) fn certificate(
             results.len(),
             error(worst)
         ),
-        format!("A random identity test of {trials} trials; {resamples} points were drawn anew."),
+        format!("A random identity test of {trials} trials; {anew} drawn anew."),
     ];
     if counts.failed > 0 {
         sentences.push(format!("{} steps FAILED.", counts.failed));
