@@ -1,10 +1,12 @@
-//! Long sums of products, one index at a time. A chain of many factors has one loop for every index between them, and all
+//! Sums that need fewer passes than their loops together would take: those with an index that an indicator fixes, and
+//! long sums of products, one index at a time. A chain of many factors has one loop for every index between them, and all
 //! loops at once would be run through as often as their extents multiplied. Nothing but the distributive law is used, and
 //! nothing here looks at what the factors are: an index is summed over the factors that have it, in the order in which
 //! the tables stay smallest. Short sums stay the loops that they are.
 
 use super::form::{Builder, Loops, Operation};
 use super::{Differentiation, Scalar, Unevaluated};
+use crate::affine::Affine;
 use crate::expr::{Expr, Node};
 use crate::index::Index;
 
@@ -94,4 +96,30 @@ impl<T: Scalar> Builder<'_, T> {
         };
         (0..bound.len()).min_by_key(|position| elements(bound[*position]))
     }
+}
+
+/// The bound indices that the indicators among the factors of a sum fix, each with its value: only one pass of such a
+/// loop is not zero.
+pub(super) fn fixed(indices: &[Index], body: &Expr) -> Vec<(Index, Affine)> {
+    let mut fixed: Vec<(Index, Affine)> = Vec::new();
+    for factor in body.factors() {
+        let Node::Indicator(index, value) = factor.node() else {
+            continue;
+        };
+        let Some(value) = Affine::of(value) else {
+            continue;
+        };
+        let equation = value.minus(&Affine::index(index));
+        let solved = indices.iter().find_map(|bound| {
+            let used = |(own, value): &(Index, Affine)| {
+                own == bound || value.terms.iter().any(|(other, _)| other == bound)
+            };
+            if fixed.iter().any(used) {
+                return None;
+            }
+            Some((bound.clone(), equation.solved_for(bound)?))
+        });
+        fixed.extend(solved);
+    }
+    fixed
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::eliminate::fixed;
 use super::scalar::identity;
 use super::{Differentiation, Environment, Scalar, Unevaluated};
 use crate::affine::Affine;
@@ -577,30 +578,4 @@ impl<T: Scalar> Builder<'_, T> {
             (free | entry.free, reads | entry.reads)
         })
     }
-}
-
-/// The bound indices that the indicators among the factors of a sum fix, each with its value: only one pass of such a
-/// loop is not zero.
-fn fixed(indices: &[Index], body: &Expr) -> Vec<(Index, Affine)> {
-    let mut fixed: Vec<(Index, Affine)> = Vec::new();
-    for factor in body.factors() {
-        let Node::Indicator(index, value) = factor.node() else {
-            continue;
-        };
-        let Some(value) = Affine::of(value) else {
-            continue;
-        };
-        let equation = value.minus(&Affine::index(index));
-        let solved = indices.iter().find_map(|bound| {
-            let used = |(own, value): &(Index, Affine)| {
-                own == bound || value.terms.iter().any(|(other, _)| other == bound)
-            };
-            if fixed.iter().any(used) {
-                return None;
-            }
-            Some((bound.clone(), equation.solved_for(bound)?))
-        });
-        fixed.extend(solved);
-    }
-    fixed
 }
