@@ -7,7 +7,7 @@ use backprove_calculus::check::{GradientClaim, context, difference, sides_at};
 use backprove_calculus::expr::Node;
 use backprove_calculus::reference::{Array, Sizes, Unevaluated};
 use backprove_calculus::sample::size_sets;
-use backprove_calculus::{Derivation, Dim, Equation, Fact, Gradient, Program, Tensor};
+use backprove_calculus::{Derivation, Dim, Equation, Fact, Gradient, Index, Program, Tensor};
 use backprove_syntax::Diagnostic;
 use serde_json::Value;
 
@@ -136,10 +136,14 @@ impl Numbers {
             };
             let dims = tensor.dims();
             if dims.len() != array.shape().len() {
-                let [given, declared] = [array.shape().len(), dims.len()];
+                let axes = match array.shape().len() {
+                    0 => "are a single one".to_owned(),
+                    1 => "have one axis".to_owned(),
+                    axes => format!("have {axes} axes"),
+                };
+                let shape = crate::shape(dims);
                 return Err(wrong(format!(
-                    "`{name}` is {}, {declared} axes, but its numbers have {given}",
-                    crate::shape(dims)
+                    "`{name}` is {shape}, but its numbers {axes}"
                 )));
             }
             for (dim, extent) in dims.iter().zip(array.shape()) {
@@ -325,15 +329,11 @@ fn at(
 ) -> Result<PointCheck, Diagnostic> {
     let sizes = numbers.sizes(gradient)?;
     let variable = &derivation.variable;
-    let elements: usize = sizes.shape(variable).iter().flatten().product();
     let primal = gradient.primal(variable);
-    let work = 4.0
-        * elements as f64
-        * primal
-            .equations
-            .iter()
-            .map(|own| volume(own, &sizes))
-            .sum::<f64>();
+    let elements = volume(variable.dims(), &sizes);
+    let arrays = inputs(gradient).map(|tensor| volume(tensor.dims(), &sizes));
+    let terms = primal.equations.iter().map(|own| terms(own, &sizes));
+    let work = 4.0 * elements * arrays.chain(terms).sum::<f64>();
     if work > MOST_WORK {
         let name = variable.name();
         let message = format!(
@@ -379,15 +379,21 @@ fn at(
     })
 }
 
+/// The elements of an array. Sizes may be absurd, so no integer holds their product.
+fn volume<'a>(dims: impl IntoIterator<Item = &'a Dim>, sizes: &Sizes) -> f64 {
+    let extents = dims
+        .into_iter()
+        .map(|dim| sizes.get(dim).unwrap_or(1) as f64);
+    extents.product()
+}
+
 /// How many terms the plain evaluator adds up for a definition, about.
-fn volume(equation: &Equation, sizes: &Sizes) -> f64 {
-    let extent = |dim: &Dim| sizes.get(dim).unwrap_or(1) as f64;
+fn terms(equation: &Equation, sizes: &Sizes) -> f64 {
     let mut summed = 1.0_f64;
     equation.body.visit(&mut |part| {
         if let Node::Sum(indices, _) = part.node() {
-            let own = indices.iter().map(|index| extent(index.extent()));
-            summed = summed.max(own.product());
+            summed = summed.max(volume(indices.iter().map(Index::extent), sizes));
         }
     });
-    equation.target.dims().iter().map(extent).product::<f64>() * summed
+    volume(equation.target.dims(), sizes) * summed
 }
