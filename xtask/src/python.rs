@@ -51,6 +51,8 @@ impl Python {
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            // Python compiles what is imported; most of what is installed never is.
+            "--no-compile",
         ];
         install.extend(packages);
         let what = format!("install {}", packages.join(", "));

@@ -122,7 +122,10 @@ fn the_package_installs_and_passes_its_tests() {
                 "package" => "--doctest-ignore-import-errors",
                 _ => "--doctest-glob=pytorch.md",
             })
-            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env(
+                "PYTHONPYCACHEPREFIX",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("pycache"),
+            )
             .current_dir(folder),
     );
     assert!(said.contains(" passed"), "{said}");

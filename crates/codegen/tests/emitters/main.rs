@@ -103,7 +103,8 @@ fn modules_read_well() {
     }
 }
 
-/// What keeps the crate of all emitted modules of Rust: nothing is optimised, as the sizes are small.
+/// What keeps the crate of all emitted modules of Rust: nothing is optimised, as the sizes are small. `faer` and what it
+/// needs are asked for as the workspace asks for them, so that they are built already.
 const MANIFEST: &str = "\
 [package]
 name = \"emitted\"
@@ -111,12 +112,19 @@ version = \"0.0.0\"
 edition = \"2024\"
 
 [dependencies]
-faer = { version = \"0.24.4\", default-features = false, features = [\"std\", \"linalg\"] }
-
-[profile.dev]
-debug = false
+faer = { version = \"0.24.4\", default-features = false, features = [\"std\", \"nightly\"] }
+bitflags = { version = \"2\", features = [\"std\"] }
+libc = { version = \"0.2\", features = [\"extra_traits\"] }
+num-complex = \"0.4\"
+num-traits = { version = \"0.2\", features = [\"libm\"] }
+once_cell = \"1\"
 
 [workspace]
+
+[profile.dev.package.emitted]
+opt-level = 0
+debug = false
+
 ";
 
 #[test]
@@ -131,15 +139,19 @@ fn rust_on_the_corpus() {
         std::fs::write(file, module(entry, rust)).expect("writable");
     }
     std::fs::write(source.join("lib.rs"), root).expect("writable");
-    std::fs::write(folder.join("Cargo.toml"), MANIFEST).expect("writable");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let manifest = std::fs::read_to_string(workspace.join("Cargo.toml")).expect("readable");
+    let profiles = manifest
+        .find("[profile.dev]")
+        .map_or("", |place| &manifest[place..]);
+    std::fs::write(folder.join("Cargo.toml"), MANIFEST.to_owned() + profiles).expect("writable");
     // The releases that the workspace has locked.
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
-    std::fs::copy(lock, folder.join("Cargo.lock")).expect("writable");
+    std::fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).expect("writable");
     for arguments in [&["test"][..], &["clippy", "--all-targets"]] {
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .args(["--quiet", "--offline", "--target-dir"])
-            .arg(folder.join("target"))
+            .arg(target())
             .current_dir(&folder)
             .output()
             .expect("cargo is there");

@@ -16,7 +16,8 @@ use programs::{CASES, Case, LINEAR, SOFTMAX_CROSS_ENTROPY};
 use serde_json::{Value, json};
 use xtask::python::Python;
 
-const PACKAGES: &[&str] = &["numpy==2.3.5", "scipy==1.16.3"];
+/// Those of the test of emitted JAX: there is one environment for both.
+const PACKAGES: &[&str] = &["jax==0.7.2", "numpy==2.3.5", "scipy==1.16.3"];
 
 /// How far a number may be from the reference, relative to the largest of its array where that is above one.
 const TOLERANCE: f64 = 1e-10;
@@ -195,7 +196,7 @@ fn prepared(case: &Case, seed: u64) -> (Value, Gradient, Environment<f64>) {
 fn run(programs: &[Value]) -> Vec<Value> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let python =
-        Python::with_packages(target, "numpy", PACKAGES).unwrap_or_else(|why| panic!("{why}"));
+        Python::with_packages(target, "jax", PACKAGES).unwrap_or_else(|why| panic!("{why}"));
     let output = python.run(
         include_str!("driver.py"),
         &Value::from(programs).to_string(),

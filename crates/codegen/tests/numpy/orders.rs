@@ -89,7 +89,7 @@ fn modules_agree_with_central_differences() {
         })
         .collect();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let python = Python::with_packages(target, "numpy", PACKAGES).unwrap();
+    let python = Python::with_packages(target, "jax", PACKAGES).unwrap();
     let output = python.run(DRIVER, &Value::from(modules.clone()).to_string());
     let answers: Vec<Value> = serde_json::from_str(&output.unwrap()).unwrap();
     assert_eq!(answers.len(), CASES.len());
