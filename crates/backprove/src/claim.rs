@@ -9,7 +9,7 @@ use backprove_calculus::{
 use backprove_syntax::tree::{Expression, ExpressionKind};
 use backprove_syntax::{Diagnostic, format_expression, parse_claim};
 
-use crate::given::{Numbers, PointCheck, claim_at};
+use crate::given::{self, Numbers, PointCheck, subscript};
 use crate::problem::{Diagnosed, Problem};
 
 /// The answer to a claim.
@@ -259,15 +259,22 @@ impl<'a> Sides<'a> {
         numbers: &Numbers,
         seed: u64,
     ) -> Result<PointCheck, Diagnostic> {
+        // No name of a program has a space.
+        let target = Tensor::new("the claim", derivation.variable.dims().to_vec());
         let mut program = self.program.clone();
         program.equations.push(Equation {
-            // No name of a program has a space.
-            target: Tensor::new("the claim", derivation.variable.dims().to_vec()),
+            target: target.clone(),
             indices: derivation.indices.clone(),
             body: renamed(claimed, &derivation.indices),
             matrix: None,
         });
-        claim_at(self.gradient, derivation, &program, numbers, seed)
+        given::at(
+            self.gradient,
+            derivation,
+            (&program, &target),
+            numbers,
+            seed,
+        )
     }
 
     /// What is wrong with the claim, or `None` where it is right.
@@ -302,12 +309,7 @@ impl<'a> Sides<'a> {
                     .to_owned(),
             ]),
             Verdict::Failed(found) => {
-                let at: Vec<String> = found.element.iter().map(ToString::to_string).collect();
-                let place = if at.is_empty() {
-                    String::new()
-                } else {
-                    format!("[{}]", at.join(", "))
-                };
+                let place = subscript(&found.element);
                 let [derived, claimed] = told_apart(found.left, found.right);
                 let mut sentences = vec![format!(
                     "The values differ, first at {}{place}: derived {derived}, claimed {claimed} (at {}).",

@@ -56,12 +56,7 @@ impl PointCheck {
             ),
             (Err(reason), _) => format!("At these numbers {gradient} has no value: {reason}."),
             (Ok(_), Some((element, expected, found))) => {
-                let at: Vec<String> = element.iter().map(ToString::to_string).collect();
-                let place = if at.is_empty() {
-                    String::new()
-                } else {
-                    format!("[{}]", at.join(", "))
-                };
+                let place = subscript(element);
                 format!(
                     "At these numbers {gradient}{place} is {expected:.10} by differences of the program, not {found:.10}."
                 )
@@ -178,6 +173,15 @@ impl Numbers {
             }
         }
         Ok(sizes)
+    }
+}
+
+/// `[1, 2]` behind the name of an array; nothing behind a number's.
+pub(crate) fn subscript(element: &[usize]) -> String {
+    if element.is_empty() {
+        String::new()
+    } else {
+        format!("{element:?}")
     }
 }
 
@@ -307,20 +311,8 @@ pub fn check_at(
         .collect()
 }
 
-/// Checks a claimed gradient: the last definition of `claimed`, a program over what the derivation mentions.
-pub(crate) fn claim_at(
-    gradient: &Gradient,
-    derivation: &Derivation,
-    claimed: &Program,
-    numbers: &Numbers,
-    seed: u64,
-) -> Result<PointCheck, Diagnostic> {
-    let target = claimed.equations.last().map(|equation| &equation.target);
-    let target = target.unwrap_or(&derivation.gradient);
-    at(gradient, derivation, (claimed, target), numbers, seed)
-}
-
-fn at(
+/// Checks a gradient by one variable: `target`, a name of the program `derived` over what the derivation mentions.
+pub(crate) fn at(
     gradient: &Gradient,
     derivation: &Derivation,
     (derived, target): (&Program, &Tensor),

@@ -1,6 +1,7 @@
 //! The command as its users run it: command lines with what they must answer.
 
 mod asked;
+mod numbers;
 mod outputs;
 mod planning;
 mod running;
