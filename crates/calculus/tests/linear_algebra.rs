@@ -58,6 +58,26 @@ fn determinants() {
     check("X[M, N]\nL = logdet(X.T @ X)", &["X"]);
 }
 
+/// The table writes its differentials with `A` and `y`: a matrix that is called so keeps what was declared of it.
+#[test]
+fn a_matrix_may_be_called_as_those_of_the_table() {
+    let form = |name: &str, loss: &str| {
+        let program = program(&format!(
+            "{name}[M, M]: spd\nL = {}",
+            loss.replace('S', name)
+        ));
+        let variables = &program.inputs[..1];
+        let gradient = derivation::gradient(&program, variables, None).expect("a gradient");
+        let matrix = gradient.derivations[0].matrix.as_deref().expect("a form");
+        backprove_syntax::format_expression(matrix)
+    };
+    for loss in ["logdet(S)", "det(S)", "logdet(S) + trace(inv(S))"] {
+        for name in ["A", "y"] {
+            assert_eq!(form(name, loss), form("S", loss).replace('S', name));
+        }
+    }
+}
+
 #[test]
 fn inverses() {
     check(

@@ -161,7 +161,9 @@ fn put_in(expr: &Expr, value: &dyn Fn(&str, &[Index]) -> Option<Expr>) -> Expr {
     {
         return value;
     }
-    expr.map_children(|child| put_in(child, value))
+    // Every part is built anew: a matrix of the user's that is called like the table's is equal to it, but for its facts.
+    let parts = expr.children().map(|child| put_in(child, value));
+    expr.with_children(parts.collect())
 }
 
 /// `d det(A @ B)` as `d (det(A) * det(B))`, and likewise for the logarithm, where all factors are square.
