@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from ._derivation import Derivation
 from ._emitted import arranged, emitted, loaded
@@ -102,20 +103,24 @@ def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
             return (along, *[None] * ctx.beside) if ctx.beside else along
 
     class Plain(torch.autograd.Function):
-        """The same where no function of `torch.func` looks on: PyTorch calls what sets its context in `forward` with less ado."""
+        """The same where nothing else looks on: what backward reads is kept without being an output, and PyTorch calls what sets a
+        context in `forward` with less ado."""
 
         @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> Any:
+        def forward(ctx: Any, *inputs: Any) -> torch.Tensor:
             output = derived.forward(*inputs)
-            Dual.setup_context(ctx, inputs, output)
-            return output
+            derived.setup_context(ctx, inputs, output)
+            return _first(output)
 
         backward = staticmethod(derived.backward)
-        jvp = staticmethod(Dual.jvp)
+
+    # `Function.apply` itself asks again what `applied` asks, and looks for a context of its own that sets.
+    apply = super(torch.autograd.Function, Plain).apply
 
     def applied(*values: torch.Tensor) -> torch.Tensor:
-        kind = Dual if torch._C._are_functorch_transforms_active() else Plain
-        return _first(kind.apply(*values))
+        if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+            return _first(Dual.apply(*values))
+        return apply(*values)
 
     return applied
 
