@@ -311,23 +311,20 @@ fn section(
                     .formula(Formula::name(user.equation.target.name()))
             })
         };
-        let entered = Prose::default()
-            .formula(Formula::name(derivation.variable.name()))
-            .text(" enters only ");
-        let entered = listed(entered).text(", and the chain rule sums over the elements of ");
-        blocks.push(Block::Paragraph(listed(entered).text(":")));
+        let variable = Prose::default().formula(Formula::name(derivation.variable.name()));
+        let sentence = if derivation.contributions.is_empty() {
+            variable
+                .text(" enters nothing that ")
+                .formula(Formula::name(&gradient.loss))
+                .text(" depends on, so that the sum of the chain rule is empty:")
+        } else {
+            let entered = listed(variable.text(" enters only "));
+            listed(entered.text(", and the chain rule sums over the elements of ")).text(":")
+        };
+        blocks.push(Block::Paragraph(sentence));
         blocks.push(Block::Equations(vec![
             Equation::new(left.clone(), right).because(step.rule.title),
         ]));
-    }
-    if derivation.contributions.is_empty() {
-        blocks.push(Block::Paragraph(
-            Prose::default()
-                .formula(Formula::name(&gradient.loss))
-                .text(" does not depend on ")
-                .formula(Formula::name(derivation.variable.name()))
-                .text("."),
-        ));
     }
     for (contribution, checks) in derivation.contributions.iter().zip(&check.locals) {
         blocks.extend(local(contribution, checks, detail, &letters));

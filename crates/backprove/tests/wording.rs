@@ -42,6 +42,16 @@ fn the_first_factor_of_the_product_rule_stands_in_brackets() {
 }
 
 #[test]
+fn of_a_variable_that_nothing_reads_no_list_is_left_empty() {
+    let text = read("x[N]; z[N]\ny = x**2", "z");
+    assert!(
+        text.contains("z enters nothing that L depends on"),
+        "{text}"
+    );
+    assert!(!text.contains("enters only"), "{text}");
+}
+
+#[test]
 fn a_wrong_result_is_called_wrong() {
     let problem = Problem::read("x[N]\nL = sum(x**2)").unwrap();
     let mut gradient = problem.gradient(&["x"], None).unwrap();
