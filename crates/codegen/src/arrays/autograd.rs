@@ -33,20 +33,16 @@ fn indented(text: &str) -> String {
 
 /// The class and the function that applies it.
 pub(super) fn function(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnostic> {
-    let arguments = passes.arguments(writer)?;
-    let all = arguments.join(", ");
-    let mut text = String::from(
+    let mut text = format!(
         "class Derived(torch.autograd.Function):\n    \"\"\"forward() with its derived backward pass.\"\"\"\n\n    \
-         generate_vmap_rule = True\n    forward = staticmethod(forward)\n\n",
+         generate_vmap_rule = True\n    forward = staticmethod({})\n\n",
+        passes.saving()
     );
     text.push_str(&context(passes, writer)?);
     text.push_str(&backward(passes, writer)?);
-    let _ = write!(
-        text,
-        "\n\ndef function({all}):\n{}    return Derived.apply({all}){}\n",
-        passes.promise(writer)?,
-        if passes.saved.is_empty() { "" } else { "[0]" },
-    );
+    text.push_str("\n\n");
+    let first = if passes.saved.is_empty() { "" } else { "[0]" };
+    text.push_str(&passes.function(writer, "Derived.apply", first)?);
     Ok(text)
 }
 
@@ -148,7 +144,7 @@ fn backward(passes: &Passes<'_>, writer: &mut Writer) -> Result<String, Diagnost
             text,
             "        if torch.is_grad_enabled():\n            \
              # To be differentiated again, what was saved must be part of the graph.\n            \
-             _, {} = forward({})\n",
+             _, {} = _forward({})\n",
             again.join(", "),
             arguments.join(", ")
         );

@@ -12,6 +12,7 @@ use super::cotangent::Seeded;
 use super::definition::{Definition, body, needed};
 use super::kept;
 use super::kernels::{self, Recognised};
+use super::python;
 use super::self_test;
 use super::spelling::Library;
 use super::writer::{Writer, described};
@@ -22,9 +23,8 @@ use crate::Options;
 /// derived backward pass (`Derived`), and `function`, which applies that.
 ///
 /// `forward` takes the abstract functions as callables (`h`, `h_prime`), then the declared tensors in order of
-/// declaration, and returns the output, in a tuple with what the backward pass reads of the forward pass where that is
-/// something. `function` takes what `forward` takes and returns the output; it can be differentiated twice. Run as a
-/// program, the module compares itself with automatic differentiation.
+/// declaration, and returns the output. `function` takes and returns the same, and its gradients are the derived ones; it
+/// can be differentiated twice. Run as a program, the module compares itself with automatic differentiation of `forward`.
 pub fn torch(gradient: &Gradient, options: &Options) -> Result<String, Diagnostic> {
     emit(gradient, options, Library::Torch)
 }
@@ -60,8 +60,7 @@ fn emit(gradient: &Gradient, options: &Options, library: Library) -> Result<Stri
         Library::Torch => autograd::function(&passes, &mut writer)?,
         _ => passes.backward(&writer)? + "\n\n" + &passes.jax(&writer)?,
     };
-    let is_alone = passes.saved.is_empty();
-    let test = self_test::against_library(&mut writer, &gradient, &orders, is_alone);
+    let test = self_test::against_library(&mut writer, &gradient, &orders);
     Ok(module.text(&writer, options, &forward, &derived, &test))
 }
 
@@ -176,26 +175,50 @@ impl<'m> Passes<'m> {
         Ok(arguments)
     }
 
-    /// The output and what is saved: what `forward` returns.
-    pub(super) fn returned(&self, writer: &Writer) -> Result<String, Diagnostic> {
-        let saved = self.saved.iter().map(|definition| &definition.target);
-        let names = Self::names(writer, std::iter::once(&self.output.target).chain(saved))?;
-        Ok(names.join(", "))
+    /// What the function that works out the output and what is saved returns beside the output.
+    fn beside(&self, writer: &Writer) -> Result<Vec<String>, Diagnostic> {
+        match writer.library {
+            // What JAX keeps, the function returns.
+            Library::Jax => Self::names(writer, self.read.iter().copied()),
+            _ => Self::names(writer, self.saved.iter().map(|own| &own.target)),
+        }
     }
 
+    /// The function that works out the output and what is saved.
+    pub(super) fn saving(&self) -> &'static str {
+        if self.saved.is_empty() {
+            "forward"
+        } else {
+            "_forward"
+        }
+    }
+
+    /// `forward`, and where something is saved the function that returns that as well.
     fn forward(&self, writer: &Writer) -> Result<String, Diagnostic> {
         let inputs = &self.gradient.forward.inputs;
-        let mut text = self.module.signature(writer, "forward", inputs);
         let shape = with_article(&described(&self.output.target, &writer.names));
         let name = identifier(writer, self.output.target.name())?;
-        let saved = Self::names(writer, self.saved.iter().map(|own| &own.target))?;
-        let also = match saved.as_slice() {
-            [] => String::new(),
-            saved => format!(", then what backward() reads: {}", saved.join(", ")),
+        let body = body(writer, &self.forward, inputs)?;
+        let mut text = self.module.signature(writer, "forward", inputs);
+        let _ = writeln!(text, "    \"\"\"Return {name}, {shape}.\"\"\"");
+        if self.saved.is_empty() {
+            let _ = writeln!(text, "{body}    return {name}");
+            return Ok(text);
+        }
+        text.push_str(&called("return _forward", &self.arguments(writer)?, "[0]"));
+        text.push_str("\n\n");
+        text.push_str(&self.module.signature(writer, "_forward", inputs));
+        let beside = self.beside(writer)?;
+        let _ = writeln!(
+            text,
+            "    \"\"\"Return {name}, then what the backward pass reads: {}.\"\"\"",
+            beside.join(", ")
+        );
+        let beside = match writer.library {
+            Library::Jax => parenthesised(&beside),
+            _ => beside.join(", "),
         };
-        let _ = writeln!(text, "    \"\"\"Return {name}, {shape}{also}.\"\"\"");
-        text.push_str(&body(writer, &self.forward, inputs)?);
-        let _ = writeln!(text, "    return {}", self.returned(writer)?);
+        let _ = writeln!(text, "{body}    return {name}, {beside}");
         Ok(text)
     }
 
@@ -240,18 +263,31 @@ impl<'m> Passes<'m> {
         Ok([names, entries])
     }
 
-    /// The sentence of `function`.
-    pub(super) fn promise(&self, writer: &Writer) -> Result<String, Diagnostic> {
+    /// `function`, which takes what `forward` takes and returns the result of a call.
+    pub(super) fn function(
+        &self,
+        writer: &Writer,
+        callee: &str,
+        rest: &str,
+    ) -> Result<String, Diagnostic> {
+        let inputs = &self.gradient.forward.inputs;
         let shape = with_article(&described(&self.output.target, &writer.names));
         let name = identifier(writer, self.output.target.name())?;
-        Ok(format!(
-            "    \"\"\"Return {name}, {shape}; its gradients are those of backward().\"\"\"\n"
-        ))
+        let mut text = self.module.signature(writer, "function", inputs);
+        let _ = writeln!(
+            text,
+            "    \"\"\"Return {name}, {shape}; its gradients are those of backward().\"\"\""
+        );
+        text.push_str(&called(
+            &format!("return {callee}"),
+            &self.arguments(writer)?,
+            rest,
+        ));
+        Ok(text)
     }
 
     fn jax(&self, writer: &Writer) -> Result<String, Diagnostic> {
         let cotangent = identifier(writer, self.seed.name())?;
-        let all = self.arguments(writer)?.join(", ");
         let count = self.module.functions.len();
         let mut text = if count == 0 {
             "@jax.custom_vjp\n".to_owned()
@@ -260,9 +296,18 @@ impl<'m> Passes<'m> {
             let places = parenthesised(&places);
             format!("@functools.partial(jax.custom_vjp, nondiff_argnums={places})\n")
         };
-        let first = if self.saved.is_empty() { "" } else { "[0]" };
-        let output = identifier(writer, self.output.target.name())?;
-        let read = Self::names(writer, self.read.iter().copied())?;
+        text.push_str(&self.function(writer, "forward", "")?);
+        if self.saved.is_empty() {
+            let inputs = &self.gradient.forward.inputs;
+            let output = identifier(writer, self.output.target.name())?;
+            let _ = write!(
+                text,
+                "\n\n{}{}    return {output}, {}\n",
+                self.module.signature(writer, "_forward", inputs),
+                called(&format!("{output} = forward"), &self.arguments(writer)?, ""),
+                parenthesised(&self.beside(writer)?),
+            );
+        }
         let mut functions = self.module.functions.join(", ");
         if !functions.is_empty() {
             functions.push_str(", ");
@@ -271,18 +316,27 @@ impl<'m> Passes<'m> {
         // What JAX keeps may come back as literals, which lack operators that arrays have.
         let _ = write!(
             text,
-            "def function({all}):\n{}    return forward({all}){first}\n\n\n\
-             def _forward({all}):\n    {} = forward({all})\n    return {output}, {}\n\n\n\
-             def _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*map(jnp.asarray, kept), {cotangent})\n    return {}\n\n\n\
+            "\n\ndef _backward({functions}kept, {cotangent}):\n    {} = backward({functions}*map(jnp.asarray, kept), {cotangent})\n    return {}\n\n\n\
              function.defvjp(_forward, _backward)\n",
-            self.promise(writer)?,
-            self.returned(writer)?,
-            parenthesised(&read),
             tuple(&names),
             tuple(&entries),
         );
         Ok(text)
     }
+}
+
+/// `head(arguments)rest` as a line of a function's body, over several where it would be too long.
+fn called(head: &str, arguments: &[String], rest: &str) -> String {
+    let line = format!("    {head}({}){rest}\n", arguments.join(", "));
+    if line.chars().count() <= python::WIDTH + 1 {
+        return line;
+    }
+    let mut text = format!("    {head}(\n");
+    for argument in arguments {
+        let _ = writeln!(text, "        {argument},");
+    }
+    let _ = writeln!(text, "    ){rest}");
+    text
 }
 
 /// `a, b`, or `(a,)` for a single one.

@@ -20,13 +20,11 @@ pub(super) fn self_test(writer: &mut Writer, gradient: &Gradient, orders: &[usiz
     text
 }
 
-/// The text of a comparison with automatic differentiation of `forward`; `is_alone` tells that it returns the output and
-/// nothing else.
+/// The text of a comparison with automatic differentiation of `forward`.
 pub(super) fn against_library(
     writer: &mut Writer,
     gradient: &Gradient,
     orders: &[usize],
-    is_alone: bool,
 ) -> String {
     let (mut text, restricted) = draw(writer, &gradient.forward);
     let is_torch = writer.library == Library::Torch;
@@ -69,11 +67,10 @@ pub(super) fn against_library(
         .map(|tensor| format!("\"{}\"", tensor.name()))
         .collect();
     let _ = writeln!(text, "    names = [{}]", names.join(", "));
-    let first = if is_alone { "" } else { "[0]" };
     let values = if is_torch {
         format!(
             "    variables = [inputs[name].requires_grad_() for name in names]\n    \
-             outputs = forward({head}*inputs.values()){first}, function({head}*inputs.values())\n    \
+             outputs = forward({head}*inputs.values()), function({head}*inputs.values())\n    \
              cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))\n    \
              expected, found = (\n        \
              torch.autograd.grad(y, variables, cotangent, materialize_grads=True)\n        \
@@ -85,7 +82,7 @@ pub(super) fn against_library(
              def replaced(variables):\n        \
              return (inputs | dict(zip(names, variables))).values()\n\n    \
              def primal(*variables):\n        \
-             return forward({head}*replaced(variables)){first}\n\n    \
+             return forward({head}*replaced(variables))\n\n    \
              def derived(*variables):\n        \
              return function({head}*replaced(variables))\n\n    \
              @jax.jit\n    \

@@ -42,7 +42,10 @@ class Torch:
         function = lambda *given: module["function"](*callables, *given)
         gradients = lambda given, cotangent: self.gradients(function, given, places, cotangent)
         single = [x.to(self.single) if x.is_floating_point() else x for x in arguments]
-        results = {"double precision": gradients(arguments, cotangent)}
+        results = {
+            "double precision": gradients(arguments, cotangent),
+            "forward() alone": (module["forward"](*callables, *arguments), ()),
+        }
         output, found = gradients(single, cotangent)
         wrong = [f"single precision: there is {x.dtype}" for x in (output, *found) if x.dtype != self.single]
 
@@ -88,10 +91,7 @@ class Jax:
         # holds at symmetric matrices, not for each element by itself.
         self.turn += 1
         function = lambda *given: module["function"](*callables, *given)
-
-        def primal(*given):
-            value = module["forward"](*callables, *given)
-            return value[0] if isinstance(value, tuple) else value
+        primal = lambda *given: module["forward"](*callables, *given)
 
         def second(of, given, cotangent):
             """The derivative of a sum over all gradients."""

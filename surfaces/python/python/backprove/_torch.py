@@ -95,7 +95,7 @@ def _with_tangents(module: Any) -> Callable[..., torch.Tensor]:
                 values = list(inputs)
                 for place, own in zip(moving, moved, strict=True):
                     values[place] = own
-                return _first(module.forward(*values))
+                return module.forward(*values)
 
             output, pull = torch.func.vjp(value, *(inputs[place] for place in moving))
             _, push = torch.func.vjp(pull, torch.zeros_like(output))

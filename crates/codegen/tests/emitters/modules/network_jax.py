@@ -17,13 +17,18 @@ import jax.numpy as jnp
 
 
 def forward(X, W1, b1, W2, t):
-    """Return L, a scalar, then what backward() reads: A, Z."""
+    """Return L, a scalar."""
+    return _forward(X, W1, b1, W2, t)[0]
+
+
+def _forward(X, W1, b1, W2, t):
+    """Return L, then what the backward pass reads: X, W2, t, A, Z."""
     S = X.shape[0]
     A = jnp.tanh(X @ W1.T + b1)  # (S, H)
     Z = A @ W2.T  # (S, C)
     U = jax.nn.logsumexp(Z, axis=1)  # (S,)
     L = jnp.mean(U - Z[jnp.arange(S), t])  # scalar
-    return L, A, Z
+    return L, (X, W2, t, A, Z)
 
 
 def backward(X, W2, t, A, Z, dL):
@@ -48,12 +53,7 @@ def backward(X, W2, t, A, Z, dL):
 @jax.custom_vjp
 def function(X, W1, b1, W2, t):
     """Return L, a scalar; its gradients are those of backward()."""
-    return forward(X, W1, b1, W2, t)[0]
-
-
-def _forward(X, W1, b1, W2, t):
-    L, A, Z = forward(X, W1, b1, W2, t)
-    return L, (X, W2, t, A, Z)
+    return forward(X, W1, b1, W2, t)
 
 
 def _backward(kept, dL):
@@ -86,7 +86,7 @@ def _largest_error(rng):
         return (inputs | dict(zip(names, variables))).values()
 
     def primal(*variables):
-        return forward(*replaced(variables))[0]
+        return forward(*replaced(variables))
 
     def derived(*variables):
         return function(*replaced(variables))

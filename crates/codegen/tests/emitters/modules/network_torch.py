@@ -46,7 +46,12 @@ def _taken(ctx):
 
 
 def forward(X, W1, b1, W2, t):
-    """Return L, a scalar, then what backward() reads: A, Z."""
+    """Return L, a scalar."""
+    return _forward(X, W1, b1, W2, t)[0]
+
+
+def _forward(X, W1, b1, W2, t):
+    """Return L, then what the backward pass reads: A, Z."""
     A = torch.tanh(torch.nn.functional.linear(X, W1, b1))  # (S, H)
     Z = A @ W2.T  # (S, C)
     L = torch.nn.functional.cross_entropy(Z, t)  # scalar
@@ -57,7 +62,7 @@ class Derived(torch.autograd.Function):
     """forward() with its derived backward pass."""
 
     generate_vmap_rule = True
-    forward = staticmethod(forward)
+    forward = staticmethod(_forward)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -81,7 +86,7 @@ class Derived(torch.autograd.Function):
         X, W1, b1, W2, t, A, Z = _taken(ctx)
         if torch.is_grad_enabled():
             # To be differentiated again, what was saved must be part of the graph.
-            _, A, Z = forward(X, W1, b1, W2, t)
+            _, A, Z = _forward(X, W1, b1, W2, t)
         S = X.shape[0]
         P = torch.softmax(Z, dim=1)  # (S, C)
         del Z
@@ -120,7 +125,7 @@ def _largest_error(rng):
     inputs = {name: torch.as_tensor(x) for name, x in _draw(rng).items()}
     names = ["W1", "b1", "W2"]
     variables = [inputs[name].requires_grad_() for name in names]
-    outputs = forward(*inputs.values())[0], function(*inputs.values())
+    outputs = forward(*inputs.values()), function(*inputs.values())
     cotangent = torch.as_tensor(rng.standard_normal(outputs[0].shape))
     expected, found = (
         torch.autograd.grad(y, variables, cotangent, materialize_grads=True)
