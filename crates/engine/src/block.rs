@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use backprove_calculus::Function;
 
-use crate::term::{ArrayId, Axis, Binary, Constant, Position, Term, Unary};
+use crate::term::{ArrayId, Axis, Binary, Combine, Constant, Position, Term, Unary};
 
 /// What the interpreter can do with blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum Operation {
     MultiplyAdd,
     /// `c - a * b`
     MultiplySubtract,
+    /// `a / b + c`
+    DivideAdd,
     Unary(Unary),
     Binary(Binary),
     Select,
@@ -31,6 +33,8 @@ pub(crate) enum Value {
     Load(ArrayId, Vec<Place>),
     Coordinate(Axis),
     Operation(Operation, Vec<usize>),
+    /// The elements of a value along a row combined, or the products of two values' elements summed.
+    Combined(Combine, Vec<usize>),
 }
 
 /// Where an axis of an array is read.
@@ -59,6 +63,14 @@ impl Block {
     /// Adds a statement's body. Loads of `target` at its own axes by later statements are served from the register.
     pub(crate) fn push(&mut self, target: ArrayId, body: &Term) {
         let value = self.value(body);
+        self.results.push(value);
+        self.stored.insert(target, value);
+    }
+
+    /// The same for a statement that combines its body along each row: later statements are served what that gives.
+    pub(crate) fn push_combined(&mut self, target: ArrayId, combine: Combine, body: &Term) {
+        let value = self.value(body);
+        let value = self.insert(Value::Combined(combine, vec![value]));
         self.results.push(value);
         self.stored.insert(target, value);
     }
@@ -118,7 +130,7 @@ impl Block {
         }
     }
 
-    /// Plain terms first, then products are added or subtracted in one operation each.
+    /// Plain terms first, then products are added or subtracted, and quotients added, in one operation each.
     fn addition(&mut self, parts: &[Term]) -> usize {
         let negated = |part: &Term| match part {
             Term::Multiply(factors) if factors[0] == Term::constant(-1.0) => {
@@ -158,6 +170,13 @@ impl Block {
                 sum = self.operation(operation, &[left, right, sum]);
                 continue;
             }
+            if let Term::Multiply(factors) = &positive
+                && !subtract
+                && let (Some(above), Some(below)) = self.fraction(factors)
+            {
+                sum = self.operation(Operation::DivideAdd, &[above, below, sum]);
+                continue;
+            }
             let value = self.value(&positive);
             let operation = if subtract {
                 Operation::Subtract
@@ -169,32 +188,27 @@ impl Block {
         sum
     }
 
-    /// Factors along few axes are multiplied first, since there are fewer of them to multiply, those that divide last.
+    /// A product; where what divides runs along fewer axes than the last two factors, it divides before the last of them: whoever
+    /// sums the product then multiplies by that one himself.
     fn product(&mut self, factors: &[Term]) -> usize {
-        let mut above: Option<usize> = None;
-        let mut below: Option<usize> = None;
-        let mut sorted: Vec<&Term> = factors.iter().collect();
-        sorted.sort_by_key(|factor| factor.axes().len());
-        for factor in sorted {
-            let (term, side) = match factor {
-                Term::Unary(Unary::Reciprocal, argument) => (&**argument, &mut below),
-                _ => (factor, &mut above),
-            };
-            let value = match side {
-                Some(before) => {
-                    let before = *before;
-                    let value = self.value(term);
-                    self.operation(Operation::Multiply, &[before, value])
-                }
-                None => self.value(term),
-            };
-            if matches!(factor, Term::Unary(Unary::Reciprocal, _)) {
-                below = Some(value);
-            } else {
-                above = Some(value);
-            }
+        let axes = |factor: &Term| factor.axes().len();
+        let (divisors, mut others): (Vec<Term>, Vec<Term>) = factors
+            .iter()
+            .cloned()
+            .partition(|factor| matches!(factor, Term::Unary(Unary::Reciprocal, _)));
+        others.sort_by_key(axes);
+        let most = divisors.iter().map(axes).max();
+        if let Some(most) = most
+            && let [.., next, last] = &others[..]
+            && axes(next) > most
+        {
+            let last = self.value(last);
+            others.pop();
+            others.extend(divisors);
+            let before = self.product(&others);
+            return self.operation(Operation::Multiply, &[before, last]);
         }
-        match (above, below) {
+        match self.fraction(factors) {
             (Some(above), Some(below)) => {
                 self.operation(Operation::Binary(Binary::Divide), &[above, below])
             }
@@ -202,6 +216,26 @@ impl Block {
             (None, Some(below)) => self.operation(Operation::Unary(Unary::Reciprocal), &[below]),
             (None, None) => self.value(&Term::ONE),
         }
+    }
+
+    /// The product of the factors that multiply, and that of what the others divide by. Factors along few axes are multiplied first,
+    /// since there are fewer of them to multiply.
+    fn fraction(&mut self, factors: &[Term]) -> (Option<usize>, Option<usize>) {
+        let (mut above, mut below) = (None, None);
+        let mut sorted: Vec<&Term> = factors.iter().collect();
+        sorted.sort_by_key(|factor| factor.axes().len());
+        for factor in sorted {
+            let (term, side) = match factor {
+                Term::Unary(Unary::Reciprocal, argument) => (&**argument, &mut below),
+                _ => (factor, &mut above),
+            };
+            let value = self.value(term);
+            *side = Some(match *side {
+                Some(before) => self.operation(Operation::Multiply, &[before, value]),
+                None => value,
+            });
+        }
+        (above, below)
     }
 
     /// A register for each value, shared where lives do not overlap, and how many there are. What outlasts a block and
@@ -252,7 +286,7 @@ impl Value {
                     _ => None,
                 })
                 .collect(),
-            Self::Operation(_, arguments) => arguments.clone(),
+            Self::Operation(_, arguments) | Self::Combined(_, arguments) => arguments.clone(),
         }
     }
 }

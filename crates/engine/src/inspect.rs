@@ -294,14 +294,16 @@ impl Inspector<'_> {
             let body = whole
                 .as_ref()
                 .map_or(&statement.body, |(whole, _)| &whole.body);
+            let known = block.values.len();
             block.push(statement.target, body);
+            let weights = block.values[known..].iter().map(|value| match value {
+                Value::Operation(operation, _) => weight(*operation),
+                _ => 0,
+            });
+            let each = weights.sum::<u64>() + u64::from(!statement.is_map());
+            let operations = volume(&statement.extents).saturating_mul(each);
+            report.operations = report.operations.saturating_add(operations);
         }
-        let weights = block.values.iter().map(|value| match value {
-            Value::Operation(operation, _) => weight(*operation),
-            _ => 0,
-        });
-        let each = weights.sum::<u64>() + u64::from(reduces);
-        report.operations = volume(&statements[0].extents).saturating_mul(each);
         report
     }
 
@@ -516,6 +518,7 @@ fn weight(operation: Operation) -> u64 {
         ) => 1,
         Operation::MultiplyAdd | Operation::MultiplySubtract => 2,
         Operation::Unary(Unary::Reciprocal | Unary::Sqrt) | Operation::Binary(Binary::Divide) => 4,
+        Operation::DivideAdd => 5,
         Operation::Unary(_) => 10,
         Operation::Binary(Binary::Power) | Operation::Table(_) => 40,
     }

@@ -8,8 +8,10 @@ use crate::kernels::dense::Dense;
 use crate::memory::{Home, Layout, Place};
 use crate::term::{Array, ArrayId, Combine, Statement, Term, Unary};
 use axes::{Class, collapse, order};
+use rows::{Member, Role};
 
 mod axes;
+pub(crate) mod rows;
 
 /// A loop nest over blocks.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Nest {
     pub rows: Rows,
     /// Whether tiles restrict the last axis as well, beside the rows that are before it.
     pub tiled: bool,
+    /// Whether a block is a row of the last axis, so that what combines it can be read in the same block.
+    pub by_row: bool,
     pub values: Vec<Step>,
     pub registers: usize,
     pub output: Output,
@@ -98,6 +102,8 @@ pub(crate) struct Reduced {
 pub(crate) struct Store {
     pub value: usize,
     pub place: Place,
+    /// Whether it is one element for each row.
+    pub of_row: bool,
     /// Whether it is written past the caches.
     pub streams: bool,
 }
@@ -199,18 +205,24 @@ impl Nest {
     }
 }
 
-/// The block of statements of equal extents, where its loads lie, and the statement that says in which order the axes
-/// run: a reduction where there is one.
-fn block<'a>(
-    statements: &[&'a Statement],
-    places: &Places<'_>,
-) -> (Block, Vec<Access>, &'a Statement) {
+/// The block of statements, where its loads lie, and the statement that says in which order the axes run: a reduction
+/// where there is one.
+fn block<'a>(members: &'a [Member], places: &Places<'_>) -> (Block, Vec<Access>, &'a Statement) {
     let mut block = Block::default();
-    for statement in statements {
-        block.push(statement.target, &statement.body);
+    for Member { statement, role } in members {
+        match role {
+            Role::AlongRow => {
+                block.push_combined(statement.target, statement.combine, &statement.body);
+            }
+            _ => block.push(statement.target, &statement.body),
+        }
     }
-    let reduces = |statement: &&&Statement| !statement.is_map();
-    let leads = statements.iter().find(reduces).unwrap_or(&statements[0]);
+    let reduces = |member: &&Member| !member.statement.is_map();
+    let leads = &members
+        .iter()
+        .find(reduces)
+        .unwrap_or(&members[0])
+        .statement;
     let accesses = accesses(&block, leads.extents.len(), places);
     (block, accesses, leads)
 }
@@ -218,7 +230,12 @@ fn block<'a>(
 /// Whether the axes of statements of equal extents run in their own order, so that element-wise statements can share a
 /// nest with reductions.
 pub(crate) fn runs_in_order(statements: &[&Statement], places: &Places<'_>) -> bool {
-    let (_, accesses, leads) = block(statements, places);
+    let member = |statement: &&Statement| Member {
+        statement: (*statement).clone(),
+        role: Role::Elements,
+    };
+    let members: Vec<Member> = statements.iter().map(member).collect();
+    let (_, accesses, leads) = block(&members, places);
     let order = order(leads, &accesses, places.prefix);
     order.iter().map(|(axis, _)| *axis).is_sorted()
 }
@@ -239,41 +256,63 @@ pub(crate) fn joins_rows(before: &[&Statement], next: &Statement, places: &Place
 pub(crate) fn nest(statements: &[&Statement], places: &Places<'_>) -> Nest {
     let by_row: Vec<_> = statements.iter().map(|one| one.by_row()).collect();
     let mixed = statements.iter().any(|one| one.is_map()) && by_row.iter().any(Option::is_some);
-    if !mixed {
-        return nest_of(statements, &vec![None; statements.len()], places);
-    }
-    let whole = statements.iter().zip(&by_row);
-    let whole: Vec<&Statement> = whole
-        .map(|(one, by_row)| by_row.as_ref().map_or(*one, |(whole, _)| whole))
-        .collect();
-    let together: Vec<_> = by_row
-        .iter()
-        .map(|one| one.as_ref().map(|(_, rows)| *rows))
-        .collect();
-    nest_of(&whole, &together, places)
+    let member = |(statement, by_row): (&&Statement, Option<(Statement, usize)>)| match by_row {
+        Some((statement, together)) if mixed => Member {
+            statement,
+            role: Role::AcrossRows(together),
+        },
+        _ => Member {
+            statement: (*statement).clone(),
+            role: if statement.is_map() {
+                Role::Elements
+            } else {
+                Role::Combined
+            },
+        },
+    };
+    let members: Vec<Member> = statements.iter().zip(by_row).map(member).collect();
+    nest_of(&members, &|_| true, places)
 }
 
-/// The nest of statements; of sums over rows also how many of them make an element.
-fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Places<'_>) -> Nest {
-    let (mut block, mut accesses, first) = block(statements, places);
+/// The nest of members; row by row where some of them are combined along rows. `stored` says whose results anything else reads.
+pub(crate) fn nest_of(
+    members: &[Member],
+    stored: &dyn Fn(ArrayId) -> bool,
+    places: &Places<'_>,
+) -> Nest {
+    let by_row = members.iter().any(|one| one.role == Role::AlongRow);
+    let (mut block, mut accesses, first) = block(members, places);
     let coordinate = |value: &Value| match value {
         Value::Coordinate(axis) => Some(*axis),
         _ => None,
     };
-    let fixed_axes: Vec<usize> = if places.tiled {
+    let mut fixed_axes: Vec<usize> = if places.tiled {
         (0..first.extents.len()).collect()
     } else {
         block.values.iter().filter_map(coordinate).collect()
     };
-    let maps = statements.iter().find(|one| one.is_map());
+    let across = |one: &Member| matches!(one.role, Role::AcrossRows(_));
+    let maps = members.iter().find(|one| one.role == Role::Elements);
     let (order, first) = match maps {
         // Columns stay an axis of their own.
-        Some(map) if together.iter().any(Option::is_some) => {
-            (vec![(0, Class::Outer), (1, Class::Inner)], *map)
+        _ if by_row => {
+            let rank = first.extents.len();
+            fixed_axes.push(rank - 1);
+            let rows = (0..rank - 1).map(|axis| (axis, Class::Outer));
+            let order = rows.chain([(rank - 1, Class::Inner)]).collect();
+            let first = Statement {
+                rank,
+                ..first.clone()
+            };
+            (order, first)
         }
-        _ => (order(first, &accesses, places.prefix), first),
+        Some(map) if members.iter().any(across) => (
+            vec![(0, Class::Outer), (1, Class::Inner)],
+            map.statement.clone(),
+        ),
+        _ => (order(first, &accesses, places.prefix), first.clone()),
     };
-    let nest = collapse(first, &order, &mut accesses, &fixed_axes, places.prefix);
+    let nest = collapse(&first, &order, &mut accesses, &fixed_axes, places.prefix);
     let renumbered = |value: &Value| match value {
         Value::Coordinate(axis) => {
             let image = nest.images[*axis];
@@ -286,8 +325,15 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
     };
     block.values = block.values.iter().map(renumbered).collect();
     let varies = varies(&block.values, &accesses, nest.extents.len());
-    let pairs = pairs(statements, &block, &varies);
-    let mut lasting: Vec<bool> = varies.iter().map(|one| *one < Varies::Everywhere).collect();
+    let mut needed = pair_within(&mut block, &varies);
+    let pairs = pairs(members, &block, &varies);
+    // Row by row, what differs from row to row is computed among the others.
+    let within = if by_row {
+        Varies::WithRow
+    } else {
+        Varies::Everywhere
+    };
+    let mut lasting: Vec<bool> = varies.iter().map(|one| *one < within).collect();
     for (one, other) in pairs.iter().flatten() {
         // They are read when all values are there.
         lasting[*one] = true;
@@ -310,7 +356,7 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
                 varies,
                 access,
                 direct: None,
-                needed: true,
+                needed: needed.next().unwrap_or(true),
             }
         })
         .collect();
@@ -324,48 +370,52 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
         reductions: Vec::new(),
         across,
     };
-    let results = block.results.iter().zip(together);
-    for ((statement, (value, rows)), pair) in statements.iter().zip(results).zip(&pairs) {
-        if !statement.is_map() {
-            let (first, with) = match pair {
-                Some((one, other)) => (*one, Some(*other)),
-                None => (*value, None),
-            };
-            values[*value].needed = with.is_none();
-            output.reductions.push(Reduced {
-                value: first,
-                with,
-                combine: statement.combine,
-                place: places.place(statement.target),
-                rows_per_element: match rows {
-                    Some(rows) => *rows,
-                    None if across => reduced,
-                    None => reduced / inner,
-                },
-            });
-        }
+    for ((Member { statement, role }, value), pair) in
+        members.iter().zip(&block.results).zip(&pairs)
+    {
+        let rows_per_element = match role {
+            Role::AcrossRows(rows) => *rows,
+            Role::Combined if across => reduced,
+            Role::Combined => reduced / inner,
+            Role::Elements | Role::OfRow | Role::AlongRow => continue,
+        };
+        let (first, with) = match pair {
+            Some((one, other)) => (*one, Some(*other)),
+            None => (*value, None),
+        };
+        values[*value].needed = with.is_none();
+        output.reductions.push(Reduced {
+            value: first,
+            with,
+            combine: statement.combine,
+            place: places.place(statement.target),
+            rows_per_element,
+        });
     }
     let late: Vec<usize> = output.reductions.iter().flat_map(Reduced::values).collect();
-    for (statement, value) in statements.iter().zip(&block.results) {
-        if !statement.is_map() {
+    for (Member { statement, role }, value) in members.iter().zip(&block.results) {
+        let of_row = matches!(role, Role::OfRow | Role::AlongRow);
+        let element = of_row || *role == Role::Elements;
+        if !element || !stored(statement.target) {
             continue;
         }
         let place = places.place(statement.target);
         let size = places.arrays[statement.target.0].len();
-        // Writing hides behind a function that takes long.
+        // Writing hides behind a function that takes long, and behind the other work on a row.
         let hides = matches!(
             &values[*value].value,
             Value::Operation(Operation::Unary(function), _) if function.is_costly()
         );
-        let streams = places.streamed.contains(&statement.target) && !hides;
+        let streams = places.streamed.contains(&statement.target) && !hides && !by_row;
         // Columns of a tile are stored row by row.
-        let whole = !streams && !places.tiled;
+        let whole = !streams && !places.tiled && !of_row;
         if whole && writes_directly(&values, &late, *value, (place, size), places) {
             values[*value].direct = Some(place);
         } else {
             output.stores.push(Store {
                 value: *value,
                 place,
+                of_row,
                 streams,
             });
         }
@@ -379,6 +429,7 @@ fn nest_of(statements: &[&Statement], together: &[Option<usize>], places: &Place
             nest.rows
         },
         tiled: places.tiled,
+        by_row,
         values,
         registers: count,
         output,
@@ -406,6 +457,7 @@ fn varies(values: &[Value], accesses: &[Access], axes: usize) -> Vec<Varies> {
                 own.max(most(&mut access.computed.iter().map(|(value, ..)| *value)))
             }
             Value::Operation(_, arguments) => most(&mut arguments.iter().copied()),
+            Value::Combined(..) => Varies::WithRow,
         });
     }
     varies
@@ -429,28 +481,52 @@ fn accesses(block: &Block, axes: usize, places: &Places<'_>) -> Vec<Access> {
     block.values.iter().map(access).collect()
 }
 
-/// For each statement whether it sums products that nothing else needs: then of which two values.
-fn pairs(
-    statements: &[&Statement],
-    block: &Block,
-    varies: &[Varies],
-) -> Vec<Option<(usize, usize)>> {
-    let pair = |(statement, result): (&&Statement, &usize)| {
-        let (one, other) = match &block.values[*result] {
-            Value::Operation(Operation::Multiply, arguments) => (arguments[0], arguments[1]),
-            Value::Operation(Operation::Unary(Unary::Square), arguments) => {
-                (arguments[0], arguments[0])
-            }
-            _ => return None,
-        };
-        let users = block.values.iter().flat_map(Value::arguments);
-        let users = users.filter(|argument| argument == result).count();
+/// For each member whether it sums products that nothing else in the nest needs: then of which two values.
+fn pairs(members: &[Member], block: &Block, varies: &[Varies]) -> Vec<Option<(usize, usize)>> {
+    let pair = |(member, result): (&Member, &usize)| {
+        let sums = matches!(member.role, Role::Combined | Role::AcrossRows(_))
+            && member.statement.combine == Combine::Sum;
         let results = block.results.iter().filter(|other| *other == result);
-        let full = [one, other].map(|value| varies[value] == Varies::Everywhere);
-        let sums = !statement.is_map() && statement.combine == Combine::Sum;
-        (sums && users == 0 && results.count() == 1 && full == [true; 2]).then_some((one, other))
+        let alone = sums && results.count() == 1 && users(block, *result) == 0;
+        alone.then(|| factors(block, varies, *result)).flatten()
     };
-    statements.iter().zip(&block.results).map(pair).collect()
+    members.iter().zip(&block.results).map(pair).collect()
+}
+
+/// Has values that sum products which nothing else needs take the two values themselves. Whether each value is needed then.
+fn pair_within(block: &mut Block, varies: &[Varies]) -> std::vec::IntoIter<bool> {
+    let mut needed = vec![true; block.values.len()];
+    for place in 0..block.values.len() {
+        if let Value::Combined(Combine::Sum, arguments) = &block.values[place]
+            && let [product] = **arguments
+            && users(block, product) == 1
+            && !block.results.contains(&product)
+            && let Some((one, other)) = factors(block, varies, product)
+        {
+            block.values[place] = Value::Combined(Combine::Sum, vec![one, other]);
+            needed[product] = false;
+        }
+    }
+    needed.into_iter()
+}
+
+/// How often other values read a value.
+fn users(block: &Block, value: usize) -> usize {
+    let arguments = block.values.iter().flat_map(Value::arguments);
+    arguments.filter(|argument| *argument == value).count()
+}
+
+/// The values whose product a value is, if neither is the same for all elements of a row.
+fn factors(block: &Block, varies: &[Varies], value: usize) -> Option<(usize, usize)> {
+    let (one, other) = match &block.values[value] {
+        Value::Operation(Operation::Multiply, arguments) => (arguments[0], arguments[1]),
+        Value::Operation(Operation::Unary(Unary::Square), arguments) => {
+            (arguments[0], arguments[0])
+        }
+        _ => return None,
+    };
+    let full = [one, other].map(|value| varies[value] == Varies::Everywhere);
+    (full == [true; 2]).then_some((one, other))
 }
 
 impl Reduced {

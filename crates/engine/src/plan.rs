@@ -15,7 +15,7 @@ use crate::kernels::real::Real;
 use crate::kernels::run::{Arena, Kernel, Scratches, Stage, Task, Unwatched, Watch};
 use crate::lower::{Lowered, lower};
 use crate::memory::{self, Layout};
-use crate::nest::{self, Places};
+use crate::nest::{self, Places, rows};
 use crate::packing;
 use crate::partial;
 use crate::product;
@@ -463,8 +463,9 @@ impl<T: Real> Builder<'_, T> {
         let first = self.kernels.len();
         let mut used = Vec::new();
         let mut listed = Vec::new();
-        let mut members = group.members.iter().peekable();
-        while let Some(member) = members.next() {
+        let runs = rows::runs(self.fused, group);
+        let mut members = group.members.iter().enumerate().peekable();
+        while let Some((turn, member)) = members.next() {
             let statement = &self.fused.statements[*member];
             let places = Places {
                 arrays: &self.fused.arrays,
@@ -473,6 +474,25 @@ impl<T: Real> Builder<'_, T> {
                 tiled: group.alone,
                 streamed: &self.streamed,
             };
+            if let Some(range) = runs.iter().find(|run| run.start == turn) {
+                let run = &group.members[range.clone()];
+                let statements = run.iter().map(|place| &self.fused.statements[*place]);
+                let together: Vec<&Statement> = statements.collect();
+                if let Some(parts) = rows::members(&together) {
+                    let stored = |array: ArrayId| {
+                        let others = self.fused.statements.iter().enumerate();
+                        let mut others = others.filter(|(place, _)| !run.contains(place));
+                        self.fused.kept.contains(&array)
+                            || others.any(|(_, other)| other.reads().contains(&array))
+                    };
+                    let nest = nest::nest_of(&parts, &stored, &places);
+                    used.extend(nest.whole_arrays());
+                    self.kernels.push(Kernel::Loop(Ready::new(nest)));
+                    listed.push(run.to_vec());
+                    while members.next_if(|(turn, _)| range.contains(turn)).is_some() {}
+                    continue;
+                }
+            }
             if let Some(dense) = nest::dense(statement, &places) {
                 listed.push(vec![*member]);
                 self.kernels.push(Kernel::Dense(dense));
@@ -496,11 +516,13 @@ impl<T: Real> Builder<'_, T> {
             }
             let mut together = vec![statement];
             let mut run = vec![*member];
-            while let Some(next) = members.peek()
+            while let Some((turn, next)) = members.peek()
+                && !runs.iter().any(|run| run.start == *turn)
                 && self.joins(&together, &self.fused.statements[**next], &places)
             {
                 together.push(&self.fused.statements[**next]);
-                run.extend(members.next());
+                run.push(**next);
+                members.next();
             }
             listed.push(run);
             let nest = nest::nest(&together, &places);

@@ -213,6 +213,25 @@ macro_rules! level {
             }
             kernel!($($attribute)?, $type, multiply_add, |x, y, z| fused::<FUSED>(x, y, z));
             kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| fused::<FUSED>(-x, y, z));
+            kernel!($($attribute)?, $type, divide_add, |x, y, z| x / y + z);
+            /// Divides by a scalar as above, and adds.
+            $(#[$attribute])?
+            pub(super) unsafe fn divide_by_add<const SCALAR: bool>(
+                a: *const $type,
+                b: *const $type,
+                c: *const $type,
+                out: *mut $type,
+                n: usize,
+            ) {
+                // SAFETY (all): the caller's promise; a scalar is one element.
+                let reciprocal = unsafe { 1.0 / *b };
+                if reciprocal.is_normal() {
+                    let b = &raw const reciprocal;
+                    unsafe { multiply_add::<false, true, SCALAR>(a, b, c, out, n) };
+                } else {
+                    unsafe { divide_add::<false, true, SCALAR>(a, b, c, out, n) };
+                }
+            }
             kernel!($($attribute)?, $type, maximum, |x, y| greater_of(x, y));
             kernel!($($attribute)?, $type, minimum, |x, y| less_of(x, y));
             kernel!($($attribute)?, $type, greater, |x, y| mask(x > y));
@@ -266,6 +285,11 @@ macro_rules! table {
             Operation::Multiply => version!($module::multiply, two, $scalars),
             Operation::MultiplyAdd => version!($module::multiply_add, three, $scalars),
             Operation::MultiplySubtract => version!($module::multiply_subtract, three, $scalars),
+            Operation::DivideAdd => match $scalars {
+                [false, true, true] => $module::divide_by_add::<true>,
+                [false, true, false] => $module::divide_by_add::<false>,
+                _ => version!($module::divide_add, three, $scalars),
+            },
             Operation::Select => version!($module::select, three, $scalars),
             Operation::Unary(Unary::Exp) => $module::exponential,
             Operation::Unary(Unary::Expm1) => $module::exponential_less_one,
@@ -341,9 +365,10 @@ mod tests {
         Operation::Binary(Binary::Equal),
         Operation::Binary(Binary::NotEqual),
     ];
-    const THREE: [Operation; 3] = [
+    const THREE: [Operation; 4] = [
         Operation::MultiplyAdd,
         Operation::MultiplySubtract,
+        Operation::DivideAdd,
         Operation::Select,
     ];
 
@@ -356,6 +381,7 @@ mod tests {
             Operation::Multiply => x * y,
             Operation::MultiplyAdd => x * y + z,
             Operation::MultiplySubtract => z - x * y,
+            Operation::DivideAdd => x / y + z,
             Operation::Select => [y, z][usize::from(x == 0.0)],
             Operation::Binary(Binary::Divide) => x / y,
             Operation::Binary(Binary::Maximum) => x.max(y),

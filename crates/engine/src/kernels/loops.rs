@@ -10,7 +10,6 @@ use super::program::{Action, Instruction, Program, Source};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::Memory;
-use super::stream;
 use super::traffic::Traffic;
 use crate::block::Value;
 use crate::memory::{ALIGNMENT, Home, Place};
@@ -30,12 +29,6 @@ const fn block<T>() -> usize {
     BLOCK / size_of::<T>()
 }
 
-/// Elements from one register to the next: not a power of two, so that those of one instruction do not compete for
-/// the same lines of the cache.
-const fn register<T>() -> usize {
-    block::<T>() + ALIGNMENT
-}
-
 /// Bytes of an array that is far: no core holds several of them near.
 const FAR: usize = 256 << 10;
 
@@ -49,6 +42,9 @@ pub(crate) struct Ready<T> {
     /// The extents of all axes but the last, taken as one, and of the last.
     extents: [usize; 2],
     program: Program<T>,
+    /// Elements of a block, at most, and from one register to the next.
+    block: usize,
+    register: usize,
     /// For each reduction what combines the rows of a block.
     reducers: Vec<Reducer<T>>,
     /// For each store whether it is sent while the next block is computed.
@@ -85,19 +81,19 @@ impl<T: Real> Scratch<T> {
         let (mut registers, mut values, mut arguments, mut totals) = (0, 0, 0, 0);
         let mut sent = 0;
         for ready in nests {
-            registers = registers.max(ready.nest.registers);
+            registers = registers.max(ready.nest.registers * ready.register);
             values = values.max(ready.nest.values.len());
             totals = totals.max(ready.reducers.len());
-            sent = sent.max(ready.sent.iter().filter(|sent| **sent).count());
+            sent = sent.max(2 * ready.sent.iter().filter(|sent| **sent).count() * ready.register);
             arguments = arguments.max(ready.program.most_arguments());
         }
         Self {
-            registers: Aligned::new(registers * register::<T>()),
+            registers: Aligned::new(registers),
             sources: vec![std::ptr::null_mut(); values],
             addresses: vec![std::ptr::null_mut(); values],
             arguments: vec![0.0; arguments],
             totals: vec![Accumulator::new(Combine::Sum); totals],
-            staging: Aligned::new(2 * sent * register::<T>()),
+            staging: Aligned::new(sent),
             second: false,
             traffic: Traffic::new(),
         }
@@ -113,10 +109,21 @@ impl<T: Real> Scratch<T> {
     }
 }
 
+impl<T> Ready<T> {
+    /// Whether anything is written past the caches.
+    pub(crate) fn streams(&self) -> bool {
+        self.streams
+    }
+}
+
 impl<T: Real> Ready<T> {
     /// Looks the kernels up.
     pub(crate) fn new(nest: Nest) -> Self {
-        let program = Program::new(&nest, register::<T>());
+        let inner = nest.extents.last().map_or(1, |inner| *inner);
+        let block = if nest.by_row { inner } else { block::<T>() };
+        // Not a power of two, so that the registers of one instruction do not compete for the same lines of the cache.
+        let register = block.next_multiple_of(ALIGNMENT) + ALIGNMENT;
+        let program = Program::new(&nest, register);
         let reductions = nest.output.reductions.iter();
         let reducers = reductions
             .map(|reduced| {
@@ -138,9 +145,14 @@ impl<T: Real> Ready<T> {
         };
         let sent = nest.output.stores.iter().map(sent).collect();
         let streams = nest.output.stores.iter().any(|store| store.streams);
-        let (inner, outer) = nest.extents.split_last().unwrap_or((&1, &[]));
+        let outer = nest
+            .extents
+            .split_last()
+            .map_or(&[][..], |(_, outer)| outer);
         Self {
-            extents: [outer.iter().product(), *inner],
+            extents: [outer.iter().product(), inner],
+            block,
+            register,
             nest,
             program,
             reducers,
@@ -234,9 +246,6 @@ impl<T: Real> Ready<T> {
             tile.run(scratch);
             scratch.traffic.finish();
         }
-        if self.streams {
-            stream::finish();
-        }
     }
 }
 
@@ -289,12 +298,13 @@ impl<T: Real> Tile<'_, T> {
 
     unsafe fn run(&self, scratch: &mut Scratch<T>) {
         let inner = self.columns.len();
-        let program = &self.ready.program;
+        let Ready { program, block, .. } = self.ready;
+        let block = *block;
         let first = Piece {
             row: self.rows.start,
             rows: 1,
             column: self.columns.start,
-            width: block::<T>().min(self.rows.len() * inner),
+            width: block.min(self.rows.len() * inner),
         };
         if !program.fixed.is_empty() {
             // SAFETY: values that are the same everywhere are those of the first piece.
@@ -304,28 +314,28 @@ impl<T: Real> Tile<'_, T> {
         for (total, reduced) in scratch.totals.iter_mut().zip(reductions) {
             *total = Accumulator::new(reduced.combine);
         }
-        let pieces = inner > block::<T>() / 2 || (inner < self.inner() && inner >= LEAST_PIECE);
+        let pieces = inner > block / 2 || (inner < self.inner() && inner >= LEAST_PIECE);
         if pieces {
             for row in self.rows.clone() {
                 let piece = |column| Piece {
                     row,
                     rows: 1,
                     column,
-                    width: block::<T>().min(self.columns.end - column),
+                    width: block.min(self.columns.end - column),
                 };
                 // SAFETY (both): the pieces lie within the tile.
                 unsafe { self.execute(&program.by_row, piece(self.columns.start), scratch) };
-                for column in self.columns.clone().step_by(block::<T>()) {
+                for column in self.columns.clone().step_by(block) {
                     unsafe { self.block(&program.row, piece(column), scratch) };
                 }
             }
             return;
         }
-        let together = if self.rows.len() * inner <= block::<T>() {
+        let together = if self.rows.len() * inner <= block {
             // Small plans need no division.
             self.rows.len()
         } else {
-            (block::<T>() / inner).max(1)
+            (block / inner).max(1)
         };
         let mut row = self.rows.start;
         while row < self.rows.end {
@@ -366,7 +376,7 @@ impl<T: Real> Tile<'_, T> {
         let staging = scratch.staging.elements_mut().as_mut_ptr();
         let sent = stores.filter(|(_, sent)| **sent);
         for (number, (store, _)) in sent.enumerate() {
-            scratch.addresses[store.value] = staging.wrapping_add(half + number * register::<T>());
+            scratch.addresses[store.value] = staging.wrapping_add(half + number * ready.register);
         }
         scratch.second = !scratch.second;
         let size = piece.rows * piece.width;
@@ -408,6 +418,10 @@ impl<T: Real> Tile<'_, T> {
                             *address,
                             size,
                         );
+                        scratch.traffic.turn();
+                    }
+                    Action::Combine(reducer, [a, b]) => {
+                        reducer(*addresses.add(*a), *addresses.add(*b), block, 1, *address);
                         scratch.traffic.turn();
                     }
                     Action::Dense if !scattered => {

@@ -2,7 +2,8 @@
 //! how often. What is the same everywhere is computed once for a tile, and what only changes from row to row once for a
 //! row, where a block is a piece of one; kernels take such values as scalars. Nothing here runs.
 
-use super::real::{Kernel, Real};
+use super::real::{Kernel, Real, Reducer};
+use super::reductions::Reduction;
 use crate::block::Value;
 use crate::memory::{Home, Place};
 use crate::nest::{Nest, Varies};
@@ -20,6 +21,8 @@ pub(super) enum Action<T> {
     Gather,
     Coordinate(usize),
     Kernel(Kernel<T>, [usize; 3]),
+    /// The block, which is a row, is combined into one element, or the products of two.
+    Combine(Reducer<T>, [usize; 2]),
     /// A function that has no kernel, its arguments, and which of them are scalars.
     Table(fn(&[f64]) -> f64, Vec<(usize, bool)>),
     /// Its first element, which is there, is spread over the block: over the register, or in place.
@@ -77,7 +80,7 @@ pub(super) struct Program<T> {
     pub fixed: Vec<Instruction<T>>,
     /// Before the first piece of a row, where blocks are pieces of one row.
     pub by_row: Vec<Instruction<T>>,
-    /// For blocks that are pieces of one row.
+    /// For blocks that are pieces of one row, or rows.
     pub row: Vec<Instruction<T>>,
     /// For blocks of several rows.
     pub rows: Vec<Instruction<T>>,
@@ -114,31 +117,44 @@ impl<T: Real> Program<T> {
         let chosen = |choose: &dyn Fn(&usize) -> bool| -> Vec<usize> {
             all.clone().filter(|value| choose(value)).collect()
         };
+        let later = chosen(&|value| !fixed[*value]);
         let never = |varies| varies == Varies::Never;
         let in_row = |varies| varies != Varies::Everywhere;
+        let fixed_list = maker.list(&chosen(&|value| fixed[*value]), &never, false);
+        if nest.by_row {
+            return Self {
+                sources,
+                constants,
+                fixed: fixed_list,
+                by_row: Vec::new(),
+                row: maker.list(&later, &in_row, true),
+                rows: Vec::new(),
+            };
+        }
         Self {
             sources,
             constants,
-            fixed: maker.list(&chosen(&|value| fixed[*value]), &never, false),
+            fixed: fixed_list,
             by_row: maker.list(
                 &chosen(&|value| lasting[*value] && !fixed[*value]),
                 &in_row,
                 true,
             ),
             row: maker.list(&chosen(&|value| !lasting[*value]), &in_row, true),
-            rows: maker.list(&chosen(&|value| !fixed[*value]), &never, false),
+            rows: maker.list(&later, &never, false),
         }
     }
 
     /// How many kernels a block takes.
     pub(super) fn kernels(&self) -> usize {
         let kernel = |one: &&Instruction<T>| matches!(one.action, Action::Kernel(..));
-        self.rows.iter().filter(kernel).count()
+        let count = |list: &[Instruction<T>]| list.iter().filter(kernel).count();
+        count(&self.rows).max(count(&self.row))
     }
 
     /// The most arguments of a function that has no kernel.
     pub(super) fn most_arguments(&self) -> usize {
-        let all = self.fixed.iter().chain(&self.rows);
+        let all = self.fixed.iter().chain(&self.row).chain(&self.rows);
         let arguments = all.map(|instruction| match &instruction.action {
             Action::Table(_, arguments) => arguments.len(),
             _ => 0,
@@ -157,14 +173,20 @@ struct Maker<'a> {
 impl<'a> Maker<'a> {
     fn new(nest: &'a Nest, register: usize) -> Self {
         let output = &nest.output;
-        let stored = output.stores.iter().map(|store| store.value);
+        let stored = output.stores.iter().filter(|store| !store.of_row);
+        let stored = stored.map(|store| store.value);
         let reduced = output.reductions.iter();
         let reduced = reduced.flat_map(crate::nest::Reduced::values);
         let positions = nest.values.iter().flat_map(|step| &step.access.computed);
         let positions = positions.map(|(value, ..)| *value);
         let direct = |step: &crate::nest::Step| step.direct.is_some();
         let mut whole: Vec<bool> = nest.values.iter().map(direct).collect();
-        for value in stored.chain(reduced).chain(positions) {
+        let combined = nest
+            .values
+            .iter()
+            .filter(|step| matches!(step.value, Value::Combined(..)));
+        let combined = combined.flat_map(|step| step.value.arguments());
+        for value in stored.chain(reduced).chain(positions).chain(combined) {
             whole[value] = true;
         }
         Self {
@@ -238,6 +260,14 @@ impl<'a> Maker<'a> {
                             && !self.whole[argument]
                     };
                     push(operation(&step.value, &is_scalar));
+                }
+                Value::Combined(combine, arguments) => {
+                    let what = match **arguments {
+                        [_] => Reduction::Elements(*combine),
+                        _ => Reduction::Products,
+                    };
+                    let two = [arguments[0], arguments[arguments.len() - 1]];
+                    push(Action::Combine(T::reducer(what, false), two));
                 }
             }
             if scalar && self.whole[value] {

@@ -24,8 +24,9 @@ pub(crate) struct Reducers<T>(PhantomData<T>);
 const LANES: usize = 64;
 /// The same for rows that are shorter.
 const NARROW: usize = 8;
-/// Columns that are combined side by side.
+/// Columns that are combined side by side: of several rows, and of a single one.
 const FOLDED: usize = 32;
+const FOLDED_ROW: usize = 64;
 
 /// Combines `n` elements of each source: `step` takes the next ones, `combine` two partial results. The elements must
 /// be there.
@@ -94,6 +95,14 @@ macro_rules! along {
 
 /// Combines rows into one that is there already, column by column.
 macro_rules! across {
+    (@row $count:ident, $type:ty, [$($source:ident),+], $place:ident, $lanes:ident, |$x:ident| $step:expr) => {
+        $(let $source = $source.add($place).cast::<[$type; $count]>().read_unaligned();)+
+        for lane in 0..$count {
+            $(let $source = $source[lane];)+
+            let $x = $lanes[lane];
+            $lanes[lane] = $step;
+        }
+    };
     ($($attribute:meta)?, $type:ty, $name:ident, ($a:ident, $b:ident), [$($source:ident),+], |$x:ident| $step:expr) => {
         $(#[$attribute])?
         pub(super) unsafe fn $name(
@@ -104,21 +113,23 @@ macro_rules! across {
             to: *mut $type,
         ) {
             let mut column = 0;
-            // SAFETY (both): the caller promises so many rows of this width, and a row to combine them into.
+            // SAFETY (all): the caller promises so many rows of this width, and a row to combine them into.
+            while rows == 1 && column + FOLDED_ROW <= width {
+                unsafe {
+                    let to = to.add(column).cast::<[$type; FOLDED_ROW]>();
+                    let mut lanes = to.read_unaligned();
+                    across!(@row FOLDED_ROW, $type, [$($source),+], column, lanes, |$x| $step);
+                    to.write_unaligned(lanes);
+                }
+                column += FOLDED_ROW;
+            }
             while column + FOLDED <= width {
                 unsafe {
                     let to = to.add(column).cast::<[$type; FOLDED]>();
                     let mut lanes = to.read_unaligned();
                     for row in 0..rows {
-                        $(
-                            let $source = $source.add(row * width + column);
-                            let $source = $source.cast::<[$type; FOLDED]>().read_unaligned();
-                        )+
-                        for lane in 0..FOLDED {
-                            $(let $source = $source[lane];)+
-                            let $x = lanes[lane];
-                            lanes[lane] = $step;
-                        }
+                        let place = row * width + column;
+                        across!(@row FOLDED, $type, [$($source),+], place, lanes, |$x| $step);
                     }
                     to.write_unaligned(lanes);
                 }
@@ -142,7 +153,7 @@ macro_rules! across {
 macro_rules! level {
     ($module:ident, $type:ident, $functions:ident, $fused:expr $(, $attribute:meta)?) => {
         mod $module {
-            use super::{FOLDED, LANES, NARROW, special};
+            use super::{FOLDED, FOLDED_ROW, LANES, NARROW, special};
             use special::$functions::fused;
 
             const FUSED: bool = $fused;

@@ -9,6 +9,7 @@ use super::loops::{Ready, Scratch};
 use super::pool::Pool;
 use super::product::{self, Packing, Part};
 use super::real::Real;
+use super::stream;
 use crate::memory::{Home, Place};
 use crate::product::Product;
 
@@ -23,6 +24,13 @@ pub(crate) enum Kernel<T> {
     Loop(Ready<T>),
     /// A function of whole matrices.
     Dense(Dense),
+}
+
+impl<T> Kernel<T> {
+    /// Whether it writes past the caches.
+    fn streams(&self) -> bool {
+        matches!(self, Self::Loop(ready) if ready.streams())
+    }
 }
 
 /// Kernels, one after the other, on some rows.
@@ -341,6 +349,12 @@ impl<T: Real, W: Watch> Running<'_, T, W> {
             let ahead = if end < rows.end { task.strip } else { 0 };
             self.strip(task, (&part, ahead), memory, workspace);
             start = end;
+        }
+        if self.kernels[task.kernels.clone()]
+            .iter()
+            .any(Kernel::streams)
+        {
+            stream::finish();
         }
     }
 

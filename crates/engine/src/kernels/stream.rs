@@ -17,8 +17,13 @@ pub(crate) unsafe fn copy<T: Copy>(from: *const T, to: *mut T, count: usize) {
         // SAFETY: the caller's promise; whole lines start at an aligned address, and the instructions were detected.
         unsafe {
             std::ptr::copy_nonoverlapping(from, to, head);
-            copy_lines(from.add(head).cast(), to.add(head).cast(), lines);
             std::ptr::copy_nonoverlapping(from.add(tail), to.add(tail), count - tail);
+            let (from, to) = (from.add(head).cast(), to.add(head).cast());
+            if Level::detect() >= Level::Avx512 {
+                copy_whole_lines(from, to, lines);
+            } else {
+                copy_lines(from, to, lines);
+            }
         }
         return;
     }
@@ -49,6 +54,16 @@ unsafe fn copy_lines(from: *const f32, to: *mut f32, lines: usize) {
     for half in 0..2 * lines {
         // SAFETY: the caller promises so many lines, the target's aligned.
         unsafe { _mm256_stream_ps(to.add(8 * half), _mm256_loadu_ps(from.add(8 * half))) };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn copy_whole_lines(from: *const f32, to: *mut f32, lines: usize) {
+    use std::arch::x86_64::{_mm512_loadu_ps, _mm512_stream_ps};
+    for line in 0..lines {
+        // SAFETY: the caller promises so many lines, the target's aligned.
+        unsafe { _mm512_stream_ps(to.add(16 * line), _mm512_loadu_ps(from.add(16 * line))) };
     }
 }
 

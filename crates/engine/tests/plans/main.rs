@@ -6,6 +6,7 @@ mod matrices;
 mod oracle;
 mod random;
 mod reference;
+mod rows;
 mod second;
 mod stability;
 mod tiles;

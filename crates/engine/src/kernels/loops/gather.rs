@@ -3,7 +3,7 @@
 
 use super::super::program::{Action, Instruction};
 use super::super::real::Real;
-use super::{Piece, Scratch, Tile, register};
+use super::{Piece, Scratch, Tile};
 use crate::memory::ALIGNMENT;
 use crate::nest::Access;
 
@@ -26,7 +26,9 @@ impl<T: Real> Tile<'_, T> {
         } else {
             piece
         };
-        let register = self.registers.wrapping_add(step.register * register::<T>());
+        let register = self
+            .registers
+            .wrapping_add(step.register * self.ready.register);
         // SAFETY: registers hold a block each; places were laid out for these extents.
         unsafe {
             match &instruction.action {

@@ -65,8 +65,13 @@ impl<T: Real> Tile<'_, T> {
         unsafe { traffic.finish() };
         let flat = self.flat(piece);
         for (store, sent) in output.stores.iter().zip(&self.ready.sent) {
-            let to = self.address(store.place).wrapping_add(flat);
             let from = addresses[store.value];
+            if store.of_row {
+                // SAFETY: blocks are rows, of which the target has an element each.
+                unsafe { *self.address(store.place).wrapping_add(piece.row) = *from };
+                continue;
+            }
+            let to = self.address(store.place).wrapping_add(flat);
             let size = piece.rows * piece.width;
             // A piece of whole rows is stored as one.
             let (rows, width) = if piece.width == self.inner() {
