@@ -39,6 +39,8 @@ impl Group {
         let shared = members().any(|statement| shares_operand(statement, self.prefix));
         let (least, most) = if shared {
             (PRODUCT_ROWS, MOST_TILES)
+        } else if members().any(sums_columns) {
+            (LEAST_COLUMNS, MOST_TASKS)
         } else {
             (1, MOST_TASKS)
         };
@@ -108,6 +110,17 @@ fn shares_operand(statement: &Statement, prefix: usize) -> bool {
     statement.is_product() && batch_axes(statement) < prefix
 }
 
+/// Whether the elements of a statement are those of a row, and it combines rows: its tiles are of columns.
+fn sums_columns(statement: &Statement) -> bool {
+    let mut along = false;
+    statement.body.walk(&mut |term| {
+        if let Term::Load(_, positions) = term {
+            along |= positions.len() > 1 && positions.last() == Some(&Position::Axis(0));
+        }
+    });
+    along && statement.rank == 1 && !statement.is_map()
+}
+
 /// How many leading axes both factors of a product have.
 fn batch_axes(statement: &Statement) -> usize {
     let everywhere = |axis: &usize| {
@@ -120,6 +133,8 @@ fn batch_axes(statement: &Statement) -> usize {
 
 /// Work (in multiplications) below which a tile is not worth a hand-over to another thread.
 pub(crate) const TILE_WORK: f64 = 125_000.0;
+/// Columns that sums over rows need side by side to run well.
+const LEAST_COLUMNS: usize = 512;
 /// Rows that a matrix product needs to run well.
 const PRODUCT_ROWS: usize = 32;
 /// More tiles than this only repeat the packing of operands.
