@@ -63,14 +63,17 @@ impl Block {
     /// Adds a statement's body. Loads of `target` at its own axes by later statements are served from the register.
     pub(crate) fn push(&mut self, target: ArrayId, body: &Term) {
         let value = self.value(body);
-        self.results.push(value);
-        self.stored.insert(target, value);
+        self.serve(target, value);
     }
 
     /// The same for a statement that combines its body along each row: later statements are served what that gives.
     pub(crate) fn push_combined(&mut self, target: ArrayId, combine: Combine, body: &Term) {
         let value = self.value(body);
         let value = self.insert(Value::Combined(combine, vec![value]));
+        self.serve(target, value);
+    }
+
+    fn serve(&mut self, target: ArrayId, value: usize) {
         self.results.push(value);
         self.stored.insert(target, value);
     }

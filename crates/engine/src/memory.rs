@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fuse::Fused;
-use crate::nest::rows;
 use crate::product::NEAR_TILE;
 use crate::schedule::Group;
 use crate::term::{ArrayId, Origin, Start};
@@ -131,11 +130,11 @@ pub(crate) fn place(fused: &Fused, groups: &[Group]) -> Layout {
     let mut local_size = 0;
     for group in groups {
         let mut spans = Spans::default();
-        let runs = rows::runs(fused, group);
         for (turn, member) in group.members.iter().enumerate() {
             let statement = &fused.statements[*member];
             // What runs row by row runs at the same time.
-            let run = runs.iter().find(|run| run.contains(&turn));
+            let mut runs = group.runs.iter().map(|run| &run.places);
+            let run = runs.find(|run| run.contains(&turn));
             let (first, last) = run.map_or((turn, turn), |run| (run.start, run.end - 1));
             for array in statement.reads().into_iter().chain([statement.target]) {
                 if let Some(size) = locals.get(&array) {

@@ -286,33 +286,27 @@ pub(crate) fn nest_of(
         Value::Coordinate(axis) => Some(*axis),
         _ => None,
     };
-    let mut fixed_axes: Vec<usize> = if places.tiled {
+    let fixed_axes: Vec<usize> = if places.tiled {
         (0..first.extents.len()).collect()
     } else {
         block.values.iter().filter_map(coordinate).collect()
     };
     let across = |one: &Member| matches!(one.role, Role::AcrossRows(_));
-    let maps = members.iter().find(|one| one.role == Role::Elements);
-    let (order, first) = match maps {
+    let columns;
+    let (order, first) = if by_row || members.iter().any(across) {
         // Columns stay an axis of their own.
-        _ if by_row => {
-            let rank = first.extents.len();
-            fixed_axes.push(rank - 1);
-            let rows = (0..rank - 1).map(|axis| (axis, Class::Outer));
-            let order = rows.chain([(rank - 1, Class::Inner)]).collect();
-            let first = Statement {
-                rank,
-                ..first.clone()
-            };
-            (order, first)
-        }
-        Some(map) if members.iter().any(across) => (
-            vec![(0, Class::Outer), (1, Class::Inner)],
-            map.statement.clone(),
-        ),
-        _ => (order(first, &accesses, places.prefix), first.clone()),
+        let rank = first.extents.len();
+        columns = Statement {
+            rank,
+            ..first.clone()
+        };
+        let rows = (0..rank - 1).map(|axis| (axis, Class::Outer));
+        let order = rows.chain([(rank - 1, Class::Inner)]).collect();
+        (order, &columns)
+    } else {
+        (order(first, &accesses, places.prefix), first)
     };
-    let nest = collapse(&first, &order, &mut accesses, &fixed_axes, places.prefix);
+    let nest = collapse(first, &order, &mut accesses, &fixed_axes, places.prefix);
     let renumbered = |value: &Value| match value {
         Value::Coordinate(axis) => {
             let image = nest.images[*axis];
@@ -325,7 +319,7 @@ pub(crate) fn nest_of(
     };
     block.values = block.values.iter().map(renumbered).collect();
     let varies = varies(&block.values, &accesses, nest.extents.len());
-    let mut needed = pair_within(&mut block, &varies);
+    let needed = pair_within(&mut block, &varies);
     let pairs = pairs(members, &block, &varies);
     // Row by row, what differs from row to row is computed among the others.
     let within = if by_row {
@@ -345,7 +339,8 @@ pub(crate) fn nest_of(
         .iter()
         .zip(accesses)
         .zip(registers.iter().zip(varies))
-        .map(|((value, mut access), (register, varies))| {
+        .zip(needed)
+        .map(|(((value, mut access), (register, varies)), needed)| {
             let suffix: Vec<usize> = (0..nest.extents.len())
                 .map(|axis| nest.extents[axis + 1..].iter().product())
                 .collect();
@@ -356,7 +351,7 @@ pub(crate) fn nest_of(
                 varies,
                 access,
                 direct: None,
-                needed: needed.next().unwrap_or(true),
+                needed,
             }
         })
         .collect();
@@ -494,7 +489,7 @@ fn pairs(members: &[Member], block: &Block, varies: &[Varies]) -> Vec<Option<(us
 }
 
 /// Has values that sum products which nothing else needs take the two values themselves. Whether each value is needed then.
-fn pair_within(block: &mut Block, varies: &[Varies]) -> std::vec::IntoIter<bool> {
+fn pair_within(block: &mut Block, varies: &[Varies]) -> Vec<bool> {
     let mut needed = vec![true; block.values.len()];
     for place in 0..block.values.len() {
         if let Value::Combined(Combine::Sum, arguments) = &block.values[place]
@@ -507,7 +502,7 @@ fn pair_within(block: &mut Block, varies: &[Varies]) -> std::vec::IntoIter<bool>
             needed[product] = false;
         }
     }
-    needed.into_iter()
+    needed
 }
 
 /// How often other values read a value.

@@ -57,6 +57,7 @@ pub(crate) fn pack(fused: &mut Fused, groups: &mut Vec<Group>) {
             alone: false,
             packs: true,
             packed: None,
+            runs: Vec::new(),
         });
         made.push((level, statement.clone()));
         fused.statements.push(statement);

@@ -106,6 +106,9 @@ impl<T: Real> Plan<T> {
         if T::packed().is_some() {
             packing::pack(&mut fused, &mut groups);
         }
+        for group in &mut groups {
+            group.runs = rows::runs(&fused, group);
+        }
         let layout = memory::place(&fused, &groups);
         let lent = layout.lent.iter();
         let lent = lent.map(|input| layout.offset(*input).unwrap_or(0));
@@ -442,6 +445,7 @@ impl<T: Real> Builder<'_, T> {
                         },
                         part,
                         follows: group.alone,
+                        streams: self.kernels[first..last].iter().any(Kernel::streams),
                     };
                     tasks.push((share, task));
                 }
@@ -463,7 +467,6 @@ impl<T: Real> Builder<'_, T> {
         let first = self.kernels.len();
         let mut used = Vec::new();
         let mut listed = Vec::new();
-        let runs = rows::runs(self.fused, group);
         let mut members = group.members.iter().enumerate().peekable();
         while let Some((turn, member)) = members.next() {
             let statement = &self.fused.statements[*member];
@@ -474,24 +477,22 @@ impl<T: Real> Builder<'_, T> {
                 tiled: group.alone,
                 streamed: &self.streamed,
             };
-            if let Some(range) = runs.iter().find(|run| run.start == turn) {
-                let run = &group.members[range.clone()];
-                let statements = run.iter().map(|place| &self.fused.statements[*place]);
-                let together: Vec<&Statement> = statements.collect();
-                if let Some(parts) = rows::members(&together) {
-                    let stored = |array: ArrayId| {
-                        let others = self.fused.statements.iter().enumerate();
-                        let mut others = others.filter(|(place, _)| !run.contains(place));
-                        self.fused.kept.contains(&array)
-                            || others.any(|(_, other)| other.reads().contains(&array))
-                    };
-                    let nest = nest::nest_of(&parts, &stored, &places);
-                    used.extend(nest.whole_arrays());
-                    self.kernels.push(Kernel::Loop(Ready::new(nest)));
-                    listed.push(run.to_vec());
-                    while members.next_if(|(turn, _)| range.contains(turn)).is_some() {}
-                    continue;
-                }
+            if let Some(run) = group.runs.iter().find(|run| run.places.start == turn) {
+                let own = &group.members[run.places.clone()];
+                let readers = self.fused.readers();
+                let stored = |array: ArrayId| {
+                    let mut readers = readers[array.0].iter();
+                    self.fused.kept.contains(&array) || readers.any(|place| !own.contains(place))
+                };
+                let nest = nest::nest_of(&run.members, &stored, &places);
+                used.extend(nest.whole_arrays());
+                self.kernels.push(Kernel::Loop(Ready::new(nest)));
+                listed.push(own.to_vec());
+                while members
+                    .next_if(|(turn, _)| run.places.contains(turn))
+                    .is_some()
+                {}
+                continue;
             }
             if let Some(dense) = nest::dense(statement, &places) {
                 listed.push(vec![*member]);
@@ -517,7 +518,7 @@ impl<T: Real> Builder<'_, T> {
             let mut together = vec![statement];
             let mut run = vec![*member];
             while let Some((turn, next)) = members.peek()
-                && !runs.iter().any(|run| run.start == *turn)
+                && !group.runs.iter().any(|run| run.places.start == *turn)
                 && self.joins(&together, &self.fused.statements[**next], &places)
             {
                 together.push(&self.fused.statements[**next]);

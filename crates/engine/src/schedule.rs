@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::fuse::Fused;
 use crate::kernels::product::Part;
+use crate::nest::rows::Run;
 use crate::product::MOST_ROWS;
 use crate::share::NEAR;
 use crate::term::{ArrayId, Origin, Position, Statement, Term};
@@ -29,6 +30,8 @@ pub(crate) struct Group {
     pub packs: bool,
     /// That operand, of the product that stands alone.
     pub packed: Option<ArrayId>,
+    /// Members that run row by row in one loop; known when all members are.
+    pub runs: Vec<Run>,
 }
 
 impl Group {
@@ -229,6 +232,7 @@ pub(crate) fn schedule(fused: &Fused) -> Vec<Group> {
             alone,
             packs: false,
             packed: None,
+            runs: Vec::new(),
         });
     }
     for group in &mut groups {

@@ -130,6 +130,28 @@ macro_rules! kernel {
     };
 }
 
+/// A kernel that divides by a scalar: by its reciprocal, unless that is beyond the normal numbers. The operands after it may be scalars.
+macro_rules! by_scalar {
+    ($($attribute:meta)?, $type:ty, $name:ident, [$($flag:ident)*], $multiply:ident, $divide:ident) => {
+        $(#[$attribute])?
+        pub(super) unsafe fn $name<$(const $flag: bool),*>(
+            a: *const $type,
+            b: *const $type,
+            c: *const $type,
+            out: *mut $type,
+            n: usize,
+        ) {
+            // SAFETY (all): the caller's promise; a scalar is one element.
+            let reciprocal = unsafe { 1.0 / *b };
+            if reciprocal.is_normal() {
+                unsafe { $multiply::<false, true, $($flag),*>(a, &raw const reciprocal, c, out, n) };
+            } else {
+                unsafe { $divide::<false, true, $($flag),*>(a, b, c, out, n) };
+            }
+        }
+    };
+}
+
 /// A kernel of a special function: a loop that the compiler turns into vectors.
 macro_rules! one_by_one {
     ($($attribute:meta)?, $type:ident, $functions:ident, $name:ident, $function:ident) => {
@@ -194,44 +216,11 @@ macro_rules! level {
             kernel!($($attribute)?, $type, subtract, |x, y| x - y);
             kernel!($($attribute)?, $type, multiply, |x, y| x * y);
             kernel!($($attribute)?, $type, divide, |x, y| x / y);
-            /// Divides by a scalar: by its reciprocal, unless that is beyond the normal numbers.
-            $(#[$attribute])?
-            pub(super) unsafe fn divide_by(
-                a: *const $type,
-                b: *const $type,
-                c: *const $type,
-                out: *mut $type,
-                n: usize,
-            ) {
-                // SAFETY (all): the caller's promise; a scalar is one element.
-                let reciprocal = unsafe { 1.0 / *b };
-                if reciprocal.is_normal() {
-                    unsafe { multiply::<false, true>(a, &raw const reciprocal, c, out, n) };
-                } else {
-                    unsafe { divide::<false, true>(a, b, c, out, n) };
-                }
-            }
+            by_scalar!($($attribute)?, $type, divide_by, [], multiply, divide);
             kernel!($($attribute)?, $type, multiply_add, |x, y, z| fused::<FUSED>(x, y, z));
             kernel!($($attribute)?, $type, multiply_subtract, |x, y, z| fused::<FUSED>(-x, y, z));
             kernel!($($attribute)?, $type, divide_add, |x, y, z| x / y + z);
-            /// Divides by a scalar as above, and adds.
-            $(#[$attribute])?
-            pub(super) unsafe fn divide_by_add<const SCALAR: bool>(
-                a: *const $type,
-                b: *const $type,
-                c: *const $type,
-                out: *mut $type,
-                n: usize,
-            ) {
-                // SAFETY (all): the caller's promise; a scalar is one element.
-                let reciprocal = unsafe { 1.0 / *b };
-                if reciprocal.is_normal() {
-                    let b = &raw const reciprocal;
-                    unsafe { multiply_add::<false, true, SCALAR>(a, b, c, out, n) };
-                } else {
-                    unsafe { divide_add::<false, true, SCALAR>(a, b, c, out, n) };
-                }
-            }
+            by_scalar!($($attribute)?, $type, divide_by_add, [SCALAR], multiply_add, divide_add);
             kernel!($($attribute)?, $type, maximum, |x, y| greater_of(x, y));
             kernel!($($attribute)?, $type, minimum, |x, y| less_of(x, y));
             kernel!($($attribute)?, $type, greater, |x, y| mask(x > y));

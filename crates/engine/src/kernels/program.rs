@@ -112,36 +112,30 @@ impl<T: Real> Program<T> {
         };
         let sources = nest.values.iter().map(source).collect();
         let fixed = maker.hoisted(&|varies| varies == Varies::Never);
-        let lasting = maker.hoisted(&|varies| varies != Varies::Everywhere);
+        // Row by row, what changes from row to row is computed among the others, which it may need.
+        let ahead_of_row = |varies| varies != Varies::Everywhere && !nest.by_row;
+        let lasting = maker.hoisted(&|varies| varies == Varies::Never || ahead_of_row(varies));
         let all = 0..nest.values.len();
         let chosen = |choose: &dyn Fn(&usize) -> bool| -> Vec<usize> {
             all.clone().filter(|value| choose(value)).collect()
         };
-        let later = chosen(&|value| !fixed[*value]);
         let never = |varies| varies == Varies::Never;
         let in_row = |varies| varies != Varies::Everywhere;
-        let fixed_list = maker.list(&chosen(&|value| fixed[*value]), &never, false);
-        if nest.by_row {
-            return Self {
-                sources,
-                constants,
-                fixed: fixed_list,
-                by_row: Vec::new(),
-                row: maker.list(&later, &in_row, true),
-                rows: Vec::new(),
-            };
-        }
         Self {
             sources,
             constants,
-            fixed: fixed_list,
+            fixed: maker.list(&chosen(&|value| fixed[*value]), &never, false),
             by_row: maker.list(
                 &chosen(&|value| lasting[*value] && !fixed[*value]),
                 &in_row,
                 true,
             ),
             row: maker.list(&chosen(&|value| !lasting[*value]), &in_row, true),
-            rows: maker.list(&later, &never, false),
+            rows: if nest.by_row {
+                Vec::new()
+            } else {
+                maker.list(&chosen(&|value| !fixed[*value]), &never, false)
+            },
         }
     }
 

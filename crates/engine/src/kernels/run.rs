@@ -28,7 +28,7 @@ pub(crate) enum Kernel<T> {
 
 impl<T> Kernel<T> {
     /// Whether it writes past the caches.
-    fn streams(&self) -> bool {
+    pub(crate) fn streams(&self) -> bool {
         matches!(self, Self::Loop(ready) if ready.streams())
     }
 }
@@ -42,6 +42,8 @@ pub(crate) struct Task {
     pub strip: usize,
     /// Whether the first kernel is a large product, and the others run on what is done of it.
     pub follows: bool,
+    /// Whether any kernel writes past the caches.
+    pub streams: bool,
 }
 
 /// Tasks that may run side by side.
@@ -350,10 +352,7 @@ impl<T: Real, W: Watch> Running<'_, T, W> {
             self.strip(task, (&part, ahead), memory, workspace);
             start = end;
         }
-        if self.kernels[task.kernels.clone()]
-            .iter()
-            .any(Kernel::streams)
-        {
+        if task.streams {
             stream::finish();
         }
     }

@@ -33,74 +33,71 @@ pub(crate) struct Member {
 /// Elements of a row: enough for kernels to be worth their calls, and few enough that the second cache holds many rows.
 const WIDTHS: RangeInclusive<usize> = 64..=4096;
 
-/// The members of a group, by their places in it, that run row by row in one loop.
-pub(crate) fn runs(fused: &Fused, group: &Group) -> Vec<Range<usize>> {
+/// Members of a group that run row by row in one loop.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Their places in the group.
+    pub places: Range<usize>,
+    pub members: Vec<Member>,
+}
+
+/// All runs of a group.
+pub(crate) fn runs(fused: &Fused, group: &Group) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut start = 0;
     while start < group.members.len() {
-        let length = length(fused, group, start);
-        if length > 1 {
-            runs.push(start..start + length);
-        }
-        start += length;
+        let run = run(fused, group, start);
+        start = run.as_ref().map_or(start + 1, |run| run.places.end);
+        runs.extend(run);
     }
     runs
 }
 
-/// How many members from one on run so; one that runs on its own counts as well.
-fn length(fused: &Fused, group: &Group, start: usize) -> usize {
-    let members: Vec<&Statement> = group.members[start..]
-        .iter()
-        .map(|place| &fused.statements[*place])
-        .collect();
-    let Some((_, whole)) = rows(members[0]).filter(|_| !group.alone && !group.packs) else {
-        return 1;
-    };
-    let mut run = Run {
+/// The run that begins at a place of a group, if one does.
+fn run(fused: &Fused, group: &Group, start: usize) -> Option<Run> {
+    let statements = group.members[start..].iter();
+    let mut statements = statements.map(|place| &fused.statements[*place]).peekable();
+    let whole = statements.peek().and_then(|first| rows(first))?;
+    if group.alone || group.packs {
+        return None;
+    }
+    let mut growing = Growing {
         fused,
         prefix: group.prefix,
         whole,
         made: BTreeMap::new(),
     };
     let (mut along, mut reads) = (false, false);
-    let mut count = 0;
-    for statement in members {
-        let Some(Member { statement, role }) = run.member(statement) else {
+    let mut members = Vec::new();
+    for statement in statements {
+        let Some(member) = growing.member(statement) else {
             break;
         };
+        let Member { statement, role } = &member;
         if matches!(role, Role::AcrossRows(_)) && group.prefix != 1 {
             break;
         }
-        along |= role == Role::AlongRow;
-        reads |= statement
-            .reads()
-            .iter()
-            .any(|array| run.made.contains_key(array));
-        run.made.insert(statement.target, role);
-        count += 1;
+        along |= *role == Role::AlongRow;
+        let made = |array: &ArrayId| growing.made.contains_key(array);
+        reads |= statement.reads().iter().any(made);
+        growing.made.insert(statement.target, *role);
+        members.push(member);
     }
-    if along && reads { count } else { 1 }
+    (along && reads).then(|| Run {
+        places: start..start + members.len(),
+        members,
+    })
 }
 
-/// The statements of a run as members of its loop.
-pub(crate) fn members(statements: &[&Statement]) -> Option<Vec<Member>> {
-    let (_, whole) = rows(statements[0])?;
-    statements.iter().map(|one| member(one, whole)).collect()
-}
-
-/// The extents of a statement that runs along rows: those of the rows, and all.
-fn rows(statement: &Statement) -> Option<(&[usize], &[usize])> {
+/// The extents of a statement that runs along rows, the width of which is the last.
+fn rows(statement: &Statement) -> Option<&[usize]> {
     let outer = match statement.extents.len() - statement.rank {
         0 => statement.rank.checked_sub(1)?,
         1 => statement.rank,
         _ => return None,
     };
-    let fits = outer > 0
-        && statement
-            .extents
-            .last()
-            .is_some_and(|width| WIDTHS.contains(width));
-    fits.then(|| (&statement.extents[..outer], &*statement.extents))
+    let width = statement.extents.last()?;
+    (outer > 0 && WIDTHS.contains(width)).then_some(&statement.extents)
 }
 
 /// A statement over the axes `whole` of a loop over rows, the last of which runs along a row.
@@ -139,7 +136,7 @@ fn member(statement: &Statement, whole: &[usize]) -> Option<Member> {
 }
 
 /// A run that is being put together.
-struct Run<'a> {
+struct Growing<'a> {
     fused: &'a Fused,
     /// Leading axes that make up the rows of tiles.
     prefix: usize,
@@ -149,7 +146,7 @@ struct Run<'a> {
     made: BTreeMap<ArrayId, Role>,
 }
 
-impl Run<'_> {
+impl Growing<'_> {
     /// A statement as the next member, if it can be one.
     fn member(&self, statement: &Statement) -> Option<Member> {
         let member = member(statement, self.whole)?;
