@@ -49,6 +49,8 @@ pub(crate) struct Step {
     pub access: Access,
     /// Where the value may be written at once instead of to its register.
     pub direct: Option<Place>,
+    /// Whether that is far from the caches: a row is written there line by line while it is computed.
+    pub past: bool,
     /// Whether it is computed at all.
     pub needed: bool,
 }
@@ -351,6 +353,7 @@ pub(crate) fn nest_of(
                 varies,
                 access,
                 direct: None,
+                past: false,
                 needed,
             }
         })
@@ -401,11 +404,13 @@ pub(crate) fn nest_of(
             &values[*value].value,
             Value::Operation(Operation::Unary(function), _) if function.is_costly()
         );
-        let streams = places.streamed.contains(&statement.target) && !hides && !by_row;
+        let large = places.streamed.contains(&statement.target);
+        let streams = large && !hides && !by_row;
         // Columns of a tile are stored row by row.
         let whole = !streams && !places.tiled && !of_row;
         if whole && writes_directly(&values, &late, *value, (place, size), places) {
             values[*value].direct = Some(place);
+            values[*value].past = large && by_row;
         } else {
             output.stores.push(Store {
                 value: *value,

@@ -13,6 +13,8 @@ use super::lanes::One;
 use super::lanes::wide;
 use super::real::Kernel;
 use super::special;
+#[cfg(target_arch = "x86_64")]
+use super::stream;
 use crate::block::Operation;
 use crate::term::{Binary, Unary};
 
@@ -127,6 +129,33 @@ macro_rules! kernel {
     };
     ($($attribute:meta)?, $type:ty, $name:ident, |$x:ident, $y:ident, $z:ident| $value:expr) => {
         kernel!(@function $($attribute)?, $type, $name, [A B C], (a as $x if A, b as $y if B, c as $z if C), (a, b, c), $value);
+    };
+}
+
+/// A kernel of three operands whose results, whole lines of them, are written past the caches.
+macro_rules! past {
+    ($attribute:meta, $type:ty, $name:ident, |$x:ident, $y:ident, $z:ident| $value:expr) => {
+        #[$attribute]
+        pub(super) unsafe fn $name<const A: bool, const B: bool, const C: bool>(
+            a: *const $type,
+            b: *const $type,
+            c: *const $type,
+            out: *mut $type,
+            n: usize,
+        ) {
+            const COUNT: usize = super::stream::LINE / size_of::<$type>();
+            for start in (0..n).step_by(COUNT) {
+                let mut line = [0.0; COUNT];
+                for (place, element) in line.iter_mut().enumerate() {
+                    let at = |scalar: bool| if scalar { 0 } else { start + place };
+                    // SAFETY: the caller promises `n` elements, whole lines, behind each address but those of scalars.
+                    let ($x, $y, $z) = unsafe { (*a.add(at(A)), *b.add(at(B)), *c.add(at(C))) };
+                    *element = $value;
+                }
+                // SAFETY: the same, and that the result starts with a line.
+                unsafe { super::stream::write_line(&line, out.add(start)) };
+            }
+        }
     };
 }
 
@@ -307,8 +336,38 @@ macro_rules! table {
     };
 }
 
+/// The kernels that write past the caches: what ends the rows of a normalisation's result and of its gradient.
+#[cfg(target_arch = "x86_64")]
+macro_rules! level_past {
+    ($module:ident, $type:ident, $functions:ident, $attribute:meta) => {
+        mod $module {
+            use super::special::$functions::fused;
+
+            past!($attribute, $type, multiply_add, |x, y, z| fused::<true>(
+                x, y, z
+            ));
+            past!($attribute, $type, divide_add, |x, y, z| x / y + z);
+            by_scalar!(
+                $attribute,
+                $type,
+                divide_by_add,
+                [SCALAR],
+                multiply_add,
+                divide_add
+            );
+        }
+    };
+}
+
 macro_rules! precision {
-    ($type:ident, $functions:ident, $modules:tt) => {
+    ($type:ident, $functions:ident, $modules:tt, $past:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        level_past!(
+            $past,
+            $type,
+            $functions,
+            target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
+        );
         levels!(
             level,
             $type,
@@ -319,6 +378,30 @@ macro_rules! precision {
         );
 
         impl Kernels<$type> {
+            /// The kernel of an operation whose results, whole lines of them, are written past the caches, if it has one.
+            pub(crate) fn past(
+                level: Level,
+                operation: Operation,
+                scalars: [bool; 3],
+            ) -> Option<Kernel<$type>> {
+                #[cfg(target_arch = "x86_64")]
+                if level == Level::Avx512 {
+                    return match operation {
+                        Operation::MultiplyAdd => {
+                            Some(version!($past::multiply_add, three, scalars))
+                        }
+                        Operation::DivideAdd => match scalars {
+                            [false, true, true] => Some($past::divide_by_add::<true>),
+                            [false, true, false] => Some($past::divide_by_add::<false>),
+                            _ => Some(version!($past::divide_add, three, scalars)),
+                        },
+                        _ => None,
+                    };
+                }
+                let _ = (level, operation, scalars);
+                None
+            }
+
             /// The kernel of an operation at a level that the machine has; the operands with `true` are scalars, but not
             /// all of them.
             pub(crate) fn kernel(
@@ -332,8 +415,8 @@ macro_rules! precision {
     };
 }
 
-precision!(f32, float, [float_portable float_avx2 float_avx512]);
-precision!(f64, double, [double_portable double_avx2 double_avx512]);
+precision!(f32, float, [float_portable float_avx2 float_avx512], float_past);
+precision!(f64, double, [double_portable double_avx2 double_avx512], double_past);
 
 #[cfg(test)]
 mod tests {
@@ -438,6 +521,38 @@ mod tests {
                 close,
                 "{operation:?} {scalars:?} {over:?} at {level:?}: {found} for {expected}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_written_past_the_caches_is_what_would_be_written_through_them() {
+        #[repr(align(64))]
+        struct Lines([f64; 64]);
+        let [x, y, z] = [0, 1, 2].map(|seed| operand(seed, 64));
+        for operation in [Operation::MultiplyAdd, Operation::DivideAdd] {
+            for scalars in (0..7).map(|all| [0, 1, 2].map(|place| all >> place & 1 == 1)) {
+                let level = Level::detect();
+                let Some(past) = Kernels::<f64>::past(level, operation, scalars) else {
+                    assert_ne!(level, Level::Avx512, "{operation:?} {scalars:?}");
+                    continue;
+                };
+                let through = Kernels::<f64>::kernel(level, operation, scalars);
+                let through = through.expect("it has a kernel");
+                let (mut found, mut expected) = (Lines([0.0; 64]), [0.0; 64]);
+                // SAFETY (both): all hold so many elements, and the result of the first starts with a line.
+                unsafe {
+                    past(x.as_ptr(), y.as_ptr(), z.as_ptr(), found.0.as_mut_ptr(), 56);
+                    through(
+                        x.as_ptr(),
+                        y.as_ptr(),
+                        z.as_ptr(),
+                        expected.as_mut_ptr(),
+                        56,
+                    );
+                }
+                super::stream::finish();
+                assert_eq!(found.0, expected, "{operation:?} {scalars:?}");
+            }
         }
     }
 

@@ -144,7 +144,8 @@ impl<T: Real> Ready<T> {
                 && value(store).direct.is_none()
         };
         let sent = nest.output.stores.iter().map(sent).collect();
-        let streams = nest.output.stores.iter().any(|store| store.streams);
+        let streams = nest.output.stores.iter().any(|store| store.streams)
+            || nest.values.iter().any(|step| step.past);
         let outer = nest
             .extents
             .split_last()
@@ -189,6 +190,7 @@ impl<T: Real> Ready<T> {
         }
         let loads = |step: &Step| matches!(step.value, Value::Load(..)) && step.access.dense;
         let far = |(_, step): &(usize, &Step)| match step.direct {
+            Some(_) if step.past => false,
             // What is written over is read already.
             Some(place) => {
                 let over = |other: &Step| loads(other) && other.access.place == place;

@@ -4,6 +4,7 @@
 
 use super::real::{Kernel, Real, Reducer};
 use super::reductions::Reduction;
+use super::stream;
 use crate::block::Value;
 use crate::memory::{Home, Place};
 use crate::nest::{Nest, Varies};
@@ -202,6 +203,14 @@ impl<'a> Maker<'a> {
         hoisted
     }
 
+    /// Whether a value's rows are whole lines of the memory that it is written to past the caches.
+    fn past<T>(&self, step: &crate::nest::Step) -> bool {
+        let whole = |count: usize| (count * size_of::<T>()).is_multiple_of(stream::LINE);
+        let inner = self.nest.extents.last().copied().unwrap_or(1);
+        let starts = |place: Place| place.home == Home::Arena && whole(place.offset);
+        step.past && whole(inner) && step.direct.is_some_and(starts)
+    }
+
     /// The instructions of some values, where those that vary so are scalars and blocks are pieces of a row or not.
     fn list<T: Real>(
         &self,
@@ -253,7 +262,7 @@ impl<'a> Maker<'a> {
                             && scalars(self.nest.values[argument].varies)
                             && !self.whole[argument]
                     };
-                    push(operation(&step.value, &is_scalar));
+                    push(operation(&step.value, &is_scalar, self.past::<T>(step)));
                 }
                 Value::Combined(combine, arguments) => {
                     let what = match **arguments {
@@ -272,7 +281,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-fn operation<T: Real>(value: &Value, is_scalar: &dyn Fn(usize) -> bool) -> Action<T> {
+fn operation<T: Real>(value: &Value, is_scalar: &dyn Fn(usize) -> bool, past: bool) -> Action<T> {
     let Value::Operation(operation, arguments) = value else {
         return Action::Gather;
     };
@@ -282,7 +291,8 @@ fn operation<T: Real>(value: &Value, is_scalar: &dyn Fn(usize) -> bool) -> Actio
         three[place] = *argument;
         scalars[place] = is_scalar(*argument);
     }
-    if let Some(kernel) = T::kernel(*operation, scalars) {
+    let by_line = past.then(|| T::kernel_past(*operation, scalars)).flatten();
+    if let Some(kernel) = by_line.or_else(|| T::kernel(*operation, scalars)) {
         return Action::Kernel(kernel, three);
     }
     let arguments = arguments.iter();

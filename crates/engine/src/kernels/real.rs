@@ -50,6 +50,9 @@ pub(crate) mod sealed {
             operation: Operation,
             scalars: [bool; 3],
         ) -> Option<Kernel<Self>>;
+        /// The same for results that are written past the caches, whole lines of them; `None` where this machine or the
+        /// operation has none.
+        fn kernel_past(operation: Operation, scalars: [bool; 3]) -> Option<Kernel<Self>>;
         /// The kernel that combines rows into an element each or, across them, into one row that is there.
         fn reducer(reduction: Reduction, across: bool) -> Reducer<Self>;
         /// What multiplies small matrices, where this machine has it.
@@ -98,6 +101,10 @@ macro_rules! precision {
                 scalars: [bool; 3],
             ) -> Option<Kernel<Self>> {
                 Kernels::<Self>::kernel(level, operation, scalars)
+            }
+
+            fn kernel_past(operation: Operation, scalars: [bool; 3]) -> Option<Kernel<Self>> {
+                Kernels::<Self>::past(Level::detect(), operation, scalars)
             }
 
             fn reducer(reduction: Reduction, across: bool) -> Reducer<Self> {

@@ -44,8 +44,21 @@ pub(crate) fn fetch<T>(from: *const T, count: usize) {
 }
 
 /// Bytes of a line of the caches.
+pub(super) const LINE: usize = 64;
+
+/// Writes one whole line.
+///
+/// # Safety
+/// The target is a line of memory, nobody else's, and the machine has AVX-512. [`finish`] must follow as after [`copy`].
 #[cfg(target_arch = "x86_64")]
-const LINE: usize = 64;
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn write_line<T, const COUNT: usize>(line: &[T; COUNT], to: *mut T) {
+    use std::arch::x86_64::{_mm512_loadu_ps, _mm512_stream_ps};
+    const { assert!(COUNT * size_of::<T>() == LINE) };
+    // SAFETY: the line's size is checked; the caller promises the rest.
+    unsafe { _mm512_stream_ps(to.cast(), _mm512_loadu_ps(line.as_ptr().cast())) };
+}
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]

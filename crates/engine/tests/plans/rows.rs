@@ -45,6 +45,8 @@ fn long_rows_agree_with_plain_loops() {
         (256, 700),
         (7, 4096),
         (5, 4099),
+        // Results that are written past the caches.
+        (1100, 1024),
     ];
     for (rows, width) in shapes {
         agrees(NORM, &[("S", rows), ("M", width)], &outputs);
