@@ -49,7 +49,7 @@ pub(crate) struct Step {
     pub access: Access,
     /// Where the value may be written at once instead of to its register.
     pub direct: Option<Place>,
-    /// Whether that is far from the caches: a row is written there line by line while it is computed.
+    /// Whether rows are written there past the caches while they are computed, where a kernel can.
     pub past: bool,
     /// Whether it is computed at all.
     pub needed: bool,

@@ -295,6 +295,17 @@ macro_rules! version {
     };
 }
 
+/// What divides and adds: by the reciprocal where only the divisor, or it and the summand, are scalars.
+macro_rules! divide_add {
+    ($module:ident, $scalars:ident) => {
+        match $scalars {
+            [false, true, true] => $module::divide_by_add::<true>,
+            [false, true, false] => $module::divide_by_add::<false>,
+            _ => version!($module::divide_add, three, $scalars),
+        }
+    };
+}
+
 macro_rules! table {
     ($module:ident, $operation:ident, $scalars:ident) => {
         match $operation {
@@ -303,11 +314,7 @@ macro_rules! table {
             Operation::Multiply => version!($module::multiply, two, $scalars),
             Operation::MultiplyAdd => version!($module::multiply_add, three, $scalars),
             Operation::MultiplySubtract => version!($module::multiply_subtract, three, $scalars),
-            Operation::DivideAdd => match $scalars {
-                [false, true, true] => $module::divide_by_add::<true>,
-                [false, true, false] => $module::divide_by_add::<false>,
-                _ => version!($module::divide_add, three, $scalars),
-            },
+            Operation::DivideAdd => divide_add!($module, $scalars),
             Operation::Select => version!($module::select, three, $scalars),
             Operation::Unary(Unary::Exp) => $module::exponential,
             Operation::Unary(Unary::Expm1) => $module::exponential_less_one,
@@ -361,13 +368,7 @@ macro_rules! level_past {
 
 macro_rules! precision {
     ($type:ident, $functions:ident, $modules:tt, $past:ident) => {
-        #[cfg(target_arch = "x86_64")]
-        level_past!(
-            $past,
-            $type,
-            $functions,
-            target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
-        );
+        widest!(level_past, $past, $type, $functions);
         levels!(
             level,
             $type,
@@ -390,11 +391,7 @@ macro_rules! precision {
                         Operation::MultiplyAdd => {
                             Some(version!($past::multiply_add, three, scalars))
                         }
-                        Operation::DivideAdd => match scalars {
-                            [false, true, true] => Some($past::divide_by_add::<true>),
-                            [false, true, false] => Some($past::divide_by_add::<false>),
-                            _ => Some(version!($past::divide_add, three, scalars)),
-                        },
+                        Operation::DivideAdd => Some(divide_add!($past, scalars)),
                         _ => None,
                     };
                 }

@@ -17,13 +17,16 @@ macro_rules! levels {
             { true },
             target_feature(enable = "avx2,fma")
         );
+        widest!($level, $avx512, $type, $functions, $($wide,)? { true });
+    };
+}
+
+/// Has `$level` write a module for AVX-512.
+macro_rules! widest {
+    ($level:ident, $($argument:tt)*) => {
         #[cfg(target_arch = "x86_64")]
         $level!(
-            $avx512,
-            $type,
-            $functions,
-            $($wide,)?
-            { true },
+            $($argument)*,
             target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
         );
     };

@@ -10,6 +10,7 @@ use super::program::{Action, Instruction, Program, Source};
 use super::real::{Real, Reducer};
 use super::reductions::Reduction;
 use super::run::Memory;
+use super::stream;
 use super::traffic::Traffic;
 use crate::block::Value;
 use crate::memory::{ALIGNMENT, Home, Place};
@@ -118,8 +119,11 @@ impl<T> Ready<T> {
 
 impl<T: Real> Ready<T> {
     /// Looks the kernels up.
-    pub(crate) fn new(nest: Nest) -> Self {
+    pub(crate) fn new(mut nest: Nest) -> Self {
         let inner = nest.extents.last().map_or(1, |inner| *inner);
+        for step in &mut nest.values {
+            step.past &= goes_past::<T>(step, inner);
+        }
         let block = if nest.by_row { inner } else { block::<T>() };
         // Not a power of two, so that the registers of one instruction do not compete for the same lines of the cache.
         let register = block.next_multiple_of(ALIGNMENT) + ALIGNMENT;
@@ -249,6 +253,16 @@ impl<T: Real> Ready<T> {
             scratch.traffic.finish();
         }
     }
+}
+
+/// Whether a kernel can write a value's rows past the caches: whole lines of the arena.
+fn goes_past<T: Real>(step: &Step, inner: usize) -> bool {
+    let whole = |count: usize| (count * size_of::<T>()).is_multiple_of(stream::LINE);
+    let starts = |place: Place| place.home == Home::Arena && whole(place.offset);
+    let kernel = |operation| T::kernel_past(operation, [false; 3]).is_some();
+    whole(inner)
+        && step.direct.is_some_and(starts)
+        && matches!(step.value, Value::Operation(operation, _) if kernel(operation))
 }
 
 struct Tile<'a, T> {

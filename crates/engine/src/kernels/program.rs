@@ -4,7 +4,6 @@
 
 use super::real::{Kernel, Real, Reducer};
 use super::reductions::Reduction;
-use super::stream;
 use crate::block::Value;
 use crate::memory::{Home, Place};
 use crate::nest::{Nest, Varies};
@@ -203,14 +202,6 @@ impl<'a> Maker<'a> {
         hoisted
     }
 
-    /// Whether a value's rows are whole lines of the memory that it is written to past the caches.
-    fn past<T>(&self, step: &crate::nest::Step) -> bool {
-        let whole = |count: usize| (count * size_of::<T>()).is_multiple_of(stream::LINE);
-        let inner = self.nest.extents.last().copied().unwrap_or(1);
-        let starts = |place: Place| place.home == Home::Arena && whole(place.offset);
-        step.past && whole(inner) && step.direct.is_some_and(starts)
-    }
-
     /// The instructions of some values, where those that vary so are scalars and blocks are pieces of a row or not.
     fn list<T: Real>(
         &self,
@@ -262,7 +253,7 @@ impl<'a> Maker<'a> {
                             && scalars(self.nest.values[argument].varies)
                             && !self.whole[argument]
                     };
-                    push(operation(&step.value, &is_scalar, self.past::<T>(step)));
+                    push(operation(&step.value, &is_scalar, step.past));
                 }
                 Value::Combined(combine, arguments) => {
                     let what = match **arguments {
